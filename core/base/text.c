@@ -1,0 +1,151 @@
+/* UTF-8, names, escapes and times: see the header. */
+#include "core/base/text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define NANOSECONDS 1000000000LL
+
+/* Length in bytes of the well-formed UTF-8 sequence at TEXT, 0 if there is none. */
+static size_t utf8_sequence(const unsigned char *text, size_t length)
+{
+    if (length == 0 || text[0] == 0)
+        return 0;
+    if (text[0] < 0x80)
+        return 1;
+
+    size_t need = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    if (text[0] < 0xc2 || text[0] > 0xf4 || length < need)
+        return 0;
+    for (size_t i = 1; i < need; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    /* The second byte tells overlong forms, surrogates and numbers above U+10FFFF (RFC 3629). */
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return need;
+}
+
+bool text_is_utf8(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    for (size_t i = 0; i < length;) {
+        size_t sequence = utf8_sequence(bytes + i, length - i);
+        if (sequence == 0)
+            return false;
+        i += sequence;
+    }
+    return true;
+}
+
+bool text_is_file_name(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && length <= TEXT_NAME_MAX && !strchr(text, '/') && strcmp(text, ".") != 0 &&
+           strcmp(text, "..") != 0 && text_is_utf8(text, length);
+}
+
+void text_escape(struct buffer *out, const char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t length = strlen(text);
+
+    for (size_t i = 0; i < length;) {
+        size_t sequence = utf8_sequence(bytes + i, length - i);
+        bool control = sequence == 1 && (bytes[i] < 0x20 || bytes[i] == 0x7f);
+        bool control1 = sequence == 2 && bytes[i] == 0xc2 && bytes[i + 1] < 0xa0;
+        if (sequence == 0 || control || control1) {
+            size_t escaped = sequence ? sequence : 1;
+            for (size_t j = 0; j < escaped; j++)
+                buffer_printf(out, "\\x%02x", bytes[i + j]);
+            i += escaped;
+        } else {
+            buffer_add(out, text + i, sequence);
+            i += sequence;
+        }
+    }
+}
+
+void text_logfmt(struct buffer *out, const char *key, const char *value)
+{
+    bool quoted = *value == '\0' || strpbrk(value, " \"=\\\t\n\r");
+
+    buffer_printf(out, " %s=", key);
+    if (!quoted) {
+        text_escape(out, value);
+        return;
+    }
+    buffer_puts(out, "\"");
+    while (*value) {
+        size_t plain = strcspn(value, "\"\\");
+        if (plain > 0) {
+            CLEANUP_FREE char *part = strndup(value, plain);
+            if (!part) {
+                out->failed = true;
+                return;
+            }
+            text_escape(out, part);
+            value += plain;
+        } else {
+            buffer_printf(out, "\\%c", *value);
+            value++;
+        }
+    }
+    buffer_puts(out, "\"");
+}
+
+void text_time(int64_t nanoseconds, int digits, char out[TEXT_TIME_SIZE])
+{
+    int64_t rest = nanoseconds % NANOSECONDS;
+    time_t seconds = (time_t)(nanoseconds / NANOSECONDS);
+    struct tm calendar = {0};
+
+    if (rest < 0) {
+        rest += NANOSECONDS;
+        seconds--;
+    }
+    if (!gmtime_r(&seconds, &calendar)) {
+        (void)snprintf(out, TEXT_TIME_SIZE, "?");
+        return;
+    }
+    size_t length = strftime(out, TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &calendar);
+    if (digits >= 9)
+        (void)snprintf(out + length, TEXT_TIME_SIZE - length, ".%09dZ", (int)rest);
+    else if (digits > 0)
+        (void)snprintf(out + length, TEXT_TIME_SIZE - length, ".%06dZ", (int)(rest / 1000));
+    else
+        (void)snprintf(out + length, TEXT_TIME_SIZE - length, "Z");
+}
+
+int text_time_parse(const char *text, int64_t *nanoseconds)
+{
+    struct tm calendar = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &calendar);
+    int64_t fraction = 0;
+
+    if (!end)
+        return -EINVAL;
+    if (*end == '.') {
+        int64_t unit = NANOSECONDS;
+        for (end++; *end >= '0' && *end <= '9' && unit > 1; end++) {
+            unit /= 10;
+            fraction += (*end - '0') * unit;
+        }
+    }
+    if (strcmp(end, "Z") != 0)
+        return -EINVAL;
+    *nanoseconds = (int64_t)timegm(&calendar) * NANOSECONDS + fraction;
+    return 0;
+}
+
+int64_t text_now(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
+}

@@ -1,0 +1,341 @@
+/* The catalog: see the header. */
+#include "core/catalog/catalog.h"
+
+#include "core/base/text.h"
+#include "core/rules/refusal.h"
+#include "core/source/registry.h"
+#include "core/store/lock.h"
+#include "core/store/write.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+static int read_list(const char *path, struct buffer *error, struct pin_list **out)
+{
+    return path ? pin_list_read(path, error, out) : 0;
+}
+
+/* The log is cut where nobody else can be reading it. What fails here fails no mount. */
+static void trim_events(struct catalog *catalog)
+{
+    int fd = catalog->store.lock_fd;
+    int result = 0;
+
+    if (fd < 0)
+        return;
+    if (!lock_is_mounted_elsewhere(fd, catalog->account)) {
+        result = lock_acquire(fd, LOCK_WAIT_MS, NULL, NULL);
+        if (result == 0) {
+            result = write_trim_events(&catalog->store.connection, catalog->account,
+                                       CATALOG_EVENT_LINES);
+            lock_release(fd);
+        }
+    }
+    if (result == 0)
+        result = lock_mark_mounted(fd, catalog->account);
+    if (result < 0)
+        catalog_note_error(catalog, result);
+}
+
+/* Where the file events begins for this mount. */
+static int find_events_base(struct catalog *catalog, struct buffer *error)
+{
+    struct view view = {0};
+    int result = catalog_view(catalog, &view, error);
+
+    if (result < 0)
+        return result;
+    result = view_events_begin(&view, &catalog->events_base);
+    if (result < 0)
+        buffer_printf(error, "%s: %s", catalog->store.path, sqlite3_errmsg(view.connection.db));
+    view_close(&view);
+    return -refusal_errno(result);
+}
+
+static int open_parts(struct catalog *catalog, struct buffer *error)
+{
+    int result = store_open(catalog->options.path, &catalog->store, error);
+
+    if (result == 0)
+        result = store_account(&catalog->store, catalog->options.account, &catalog->account,
+                               catalog->pin, error);
+    if (result == 0)
+        result = read_list(catalog->options.allow, error, &catalog->allow);
+    if (result == 0)
+        result = read_list(catalog->options.trust, error, &catalog->trust);
+    if (result < 0)
+        return result;
+    trim_events(catalog);
+    if (catalog->store.mode == CONNECTION_READ_WRITE) {
+        result = writer_new(&catalog->store.connection, catalog->store.lock_fd, &catalog->writer);
+        if (result < 0)
+            return result;
+    }
+    registry_source(catalog, &catalog->source);
+    return find_events_base(catalog, error);
+}
+
+int catalog_open(const struct catalog_options *options, struct buffer *error,
+                 struct catalog **out)
+{
+    struct catalog *catalog = calloc(1, sizeof(*catalog));
+
+    if (!catalog)
+        return -ENOMEM;
+    catalog->options = *options;
+    catalog->store.lock_fd = -1;
+    catalog->opened_ns = text_now();
+    guard_init(&catalog->guard);
+    fold_init(&catalog->fold);
+    (void)pthread_mutex_init(&catalog->mutex, NULL);
+    while (catalog->mount_id == 0)
+        if (getrandom(&catalog->mount_id, sizeof(catalog->mount_id), 0) < 0)
+            catalog->mount_id = catalog->opened_ns;
+
+    int result = open_parts(catalog, error);
+    if (result < 0) {
+        if (error->length == 0)
+            buffer_printf(error, "%s: %s", options->path, strerror(-result));
+        catalog_close(catalog);
+        return result;
+    }
+    *out = catalog;
+    return 0;
+}
+
+void catalog_close(struct catalog *catalog)
+{
+    if (!catalog)
+        return;
+    if (catalog->writer) {
+        catalog->source.ops->close(&catalog->source);
+        writer_free(catalog->writer);
+    }
+    store_close(&catalog->store);
+    pin_list_free(catalog->allow);
+    pin_list_free(catalog->trust);
+    guard_dispose(&catalog->guard);
+    fold_dispose(&catalog->fold);
+    (void)pthread_mutex_destroy(&catalog->mutex);
+    free(catalog);
+}
+
+bool catalog_is_writable(const struct catalog *catalog)
+{
+    return catalog->writer != NULL;
+}
+
+int catalog_view(struct catalog *catalog, struct view *view, struct buffer *error)
+{
+    return view_open(view, catalog->store.path, catalog->store.mode, catalog->account,
+                     catalog->pin, error);
+}
+
+static struct change *change_of_job(struct job *job)
+{
+    return (struct change *)((char *)job - offsetof(struct change, job));
+}
+
+static int other_run(struct job *job, struct connection *connection, int64_t now)
+{
+    (void)connection;
+    (void)now;
+    return change_of_job(job)->refusal;
+}
+
+static void other_record(struct job *job, struct connection *connection, int64_t now)
+{
+    struct change *change = change_of_job(job);
+
+    catalog_record_refused(change->catalog, connection, change, job->result, now);
+}
+
+/* However the record went: the caller hears why the call was refused. */
+static void other_done(struct job *job, int result)
+{
+    struct change *change = change_of_job(job);
+
+    (void)result;
+    change->done(change, change->refusal);
+}
+
+void catalog_change(struct catalog *catalog, struct change *change)
+{
+    change->catalog = catalog;
+    if (!catalog->writer) {
+        change->done(change, change->action == CHANGE_OTHER ? change->refusal : -REFUSAL_READ_ONLY);
+        return;
+    }
+    switch (change->action) {
+    case CHANGE_SHARE:
+        change->verb = "share";
+        catalog->source.ops->share(&catalog->source, change);
+        break;
+    case CHANGE_CANCEL:
+        change->verb = "cancel";
+        catalog->source.ops->cancel(&catalog->source, change);
+        break;
+    case CHANGE_OTHER:
+    default:
+        change->job =
+            (struct job){.run = other_run, .record = other_record, .done = other_done};
+        writer_submit(catalog->writer, &change->job);
+        break;
+    }
+}
+
+void catalog_refresh(struct catalog *catalog, struct refresh *refresh)
+{
+    catalog->source.ops->refresh(&catalog->source, refresh);
+}
+
+enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin)
+{
+    LOCK_SCOPE(&catalog->mutex);
+
+    if (!catalog->allow)
+        return ALLOW_NO_LIST;
+    return pin_list_has(catalog->allow, pin) ? ALLOW_LISTED : ALLOW_UNLISTED;
+}
+
+bool catalog_trusts(struct catalog *catalog, const char *pin)
+{
+    LOCK_SCOPE(&catalog->mutex);
+
+    return catalog->trust && pin_list_has(catalog->trust, pin);
+}
+
+void catalog_note_error(struct catalog *catalog, int result)
+{
+    const struct refusal_row *row = refusal_of(result);
+    char time[TEXT_TIME_SIZE];
+
+    text_time(text_now(), 0, time);
+    LOCK_SCOPE(&catalog->mutex);
+    (void)snprintf(catalog->last_error, sizeof(catalog->last_error), "%s %s: %s", time,
+                   row ? row->error_name : strerrorname_np(-result),
+                   row ? row->sentence : strerrordesc_np(-result));
+}
+
+static int write_line(struct catalog *catalog, struct connection *connection,
+                      const struct event *event)
+{
+    CLEANUP_BUFFER struct buffer line = BUFFER_INIT(EVENT_LINE_MAX);
+
+    event_format(&line, event);
+    if (buffer_failed(&line))
+        return -ENOMEM;
+    return write_event(connection, catalog->account, event->at_ns, buffer_text(&line));
+}
+
+int catalog_record_change(struct catalog *catalog, struct connection *connection,
+                          const struct change *change, const char *image_id, int64_t now)
+{
+    struct event event = {
+        .at_ns = now,
+        .action = change->verb,
+        .image = image_id,
+        .key = "pin",
+        .name = change->name,
+        .caller = &change->caller,
+    };
+
+    fold_reset(&catalog->fold);
+    return write_line(catalog, connection, &event);
+}
+
+void catalog_record_refused(struct catalog *catalog, struct connection *connection,
+                            const struct change *change, int result, int64_t now)
+{
+    const struct refusal_row *row = refusal_of(result);
+    struct write_image image = {0};
+    bool has_image = change->image > 0 && write_image(connection, change->image, &image) == 0;
+    struct event event = {
+        .at_ns = now,
+        .action = change->verb,
+        .image = has_image ? image.id : NULL,
+        .key = change->action == CHANGE_OTHER ? "name" : "pin",
+        .name = change->name[0] ? change->name : NULL,
+        .result = result,
+        .caller = &change->caller,
+    };
+    uint64_t key =
+        fold_key(change->verb, change->image, change->name, result, change->caller.uid);
+
+    if (row && (row->refusal == REFUSAL_STORE_FULL || row->refusal == REFUSAL_STORE_DAMAGED))
+        catalog_note_error(catalog, result);
+    int written = 0;
+    if (fold_admit(&catalog->fold, key, now, &event.repeated))
+        written = write_line(catalog, connection, &event);
+    if (written == 0 && has_image && row)
+        written = write_refusal(connection, catalog->account, image.row, now, change->verb,
+                                change->name, row->code);
+    if (written < 0)
+        catalog_note_error(catalog, written);
+}
+
+/* A reload is an event, too. It frees itself: another thread may commit it later. */
+struct reload {
+    struct job job;
+    struct catalog *catalog;
+    int result;
+    struct buffer detail; /* why, where result is negative */
+};
+
+static struct reload *reload_of_job(struct job *job)
+{
+    return (struct reload *)((char *)job - offsetof(struct reload, job));
+}
+
+static int reload_run(struct job *job, struct connection *connection, int64_t now)
+{
+    const struct reload *reload = reload_of_job(job);
+    struct event event = {
+        .at_ns = now,
+        .action = "reload",
+        .result = reload->result,
+        .detail = buffer_text(&reload->detail),
+    };
+
+    return write_line(reload->catalog, connection, &event);
+}
+
+static void reload_done(struct job *job, int result)
+{
+    struct reload *reload = reload_of_job(job);
+
+    (void)result; /* the lists are what they are, written down or not */
+    buffer_dispose(&reload->detail);
+    free(reload);
+}
+
+static void reload_list(struct catalog *catalog, const char *path, struct pin_list **slot)
+{
+    struct pin_list *list = NULL;
+    struct reload *reload = path ? calloc(1, sizeof(*reload)) : NULL;
+
+    if (!reload)
+        return;
+    *reload = (struct reload){
+        .job = {.run = reload_run, .done = reload_done},
+        .catalog = catalog,
+        .detail = BUFFER_INIT(1024),
+    };
+    reload->result = pin_list_read(path, &reload->detail, &list);
+    if (reload->result == 0) {
+        LOCK_SCOPE(&catalog->mutex);
+        pin_list_free(*slot);
+        *slot = list;
+    }
+    if (catalog->writer)
+        writer_submit(catalog->writer, &reload->job);
+    else
+        reload_done(&reload->job, 0);
+}
+
+void catalog_reload(struct catalog *catalog)
+{
+    reload_list(catalog, catalog->options.allow, &catalog->allow);
+    reload_list(catalog, catalog->options.trust, &catalog->trust);
+}

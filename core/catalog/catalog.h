@@ -1,0 +1,102 @@
+/*
+ * The catalog: the facade of core/ that a mount talks to.
+ *
+ * It opens a store for one account, with the lists and limits of the mount, and takes changes. Reads
+ * go to a view (store/view.h) of the reading thread's own, opened by catalog_view(). What the files of
+ * the tree say is in attribute.h, by_name.h and report.h.
+ */
+#ifndef CORE_CATALOG_CATALOG_H
+#define CORE_CATALOG_CATALOG_H
+
+#include "core/catalog/event.h"
+#include "core/catalog/fold.h"
+#include "core/rules/guard.h"
+#include "core/rules/pin_list.h"
+#include "core/rules/rules.h"
+#include "core/source/source.h"
+#include "core/store/store.h"
+#include "core/store/writer.h"
+
+#include <pthread.h>
+
+/* How many lines the event log keeps; older ones go at a mount. */
+#define CATALOG_EVENT_LINES 10000
+
+/* What the mount was asked for. The strings are the caller's and must outlive the catalog. */
+struct catalog_options {
+    const char *path;    /* of the registry */
+    const char *account; /* pin, or NULL for the only one there is */
+    const char *allow;   /* file of the allow-list, or NULL */
+    const char *trust;   /* file of the trust-list, or NULL */
+    bool no_cancel;
+    int64_t max_cancel; /* cancels of one process in one image a minute; 0 = no limit */
+};
+
+/* Fields are for core/ and for reading by fs/; those without a lock are constant after
+ * catalog_open(). */
+struct catalog {
+    struct catalog_options options;
+    struct store store; /* its connection is the writer's */
+    int64_t account;    /* row */
+    char pin[VIEW_NAME_SIZE];
+    int64_t mount_id; /* random, never 0: marks this mount's rows in the feed */
+    int64_t opened_ns;
+    int64_t events_base; /* where the file events begins in the account's log */
+    struct source source;
+    struct writer *writer; /* NULL where the store is read-only */
+    struct guard guard;
+    struct fold fold;
+
+    pthread_mutex_t mutex;
+    struct pin_list *allow; /* under mutex; NULL = none */
+    struct pin_list *trust; /* under mutex; NULL = none */
+    char last_error[512];   /* under mutex: of the store; "" = none */
+};
+
+/* Opens the store and the lists. Returns 0 with *OUT to be closed by catalog_close(), or a negative
+ * errno with ERROR saying what is wrong and what to do, and nothing left open. Opens no thread. */
+int catalog_open(const struct catalog_options *options, struct buffer *error,
+                 struct catalog **out) MUST_CHECK;
+
+/* Ends what is under way (each change gets its done()) and frees everything. Views must be closed
+ * first, and no call comes after it. */
+void catalog_close(struct catalog *catalog);
+
+/* Whether the store can be written. */
+bool catalog_is_writable(const struct catalog *catalog);
+
+/* Opens a view for the calling thread. Returns 0 or a negative errno with ERROR set. */
+int catalog_view(struct catalog *catalog, struct view *view, struct buffer *error) MUST_CHECK;
+
+/* Carries out CHANGE: change->done() is called once, perhaps before this returns. Any thread. The
+ * catalog fills change->catalog and change->verb (of a share or a cancel). */
+void catalog_change(struct catalog *catalog, struct change *change);
+
+/* Asks the source for news: refresh->done() is called once. Any thread. */
+void catalog_refresh(struct catalog *catalog, struct refresh *refresh);
+
+/* Reads the allow- and the trust-list anew and writes an event. A list that cannot be read leaves the
+ * old one in force. Any thread but a request's. */
+void catalog_reload(struct catalog *catalog);
+
+/* Remembers that the store failed, for the file status. Any thread. */
+void catalog_note_error(struct catalog *catalog, int result);
+
+/* For sources and decide.c: the allow-list's word on PIN. */
+enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin);
+
+/* For attribute.c: whether images of the account PIN are trusted. */
+bool catalog_trusts(struct catalog *catalog, const char *pin);
+
+/* For sources: writes the event of CHANGE, which was made. Inside the transaction; 0 or a negative
+ * refusal/errno. */
+int catalog_record_change(struct catalog *catalog, struct connection *connection,
+                          const struct change *change, const char *image_id,
+                          int64_t now) MUST_CHECK;
+
+/* For sources: writes the event of CHANGE, which was refused with RESULT, and the image's
+ * last_refusal; equal ones in a row are folded. Inside a transaction. */
+void catalog_record_refused(struct catalog *catalog, struct connection *connection,
+                            const struct change *change, int result, int64_t now);
+
+#endif

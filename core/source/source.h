@@ -1,0 +1,81 @@
+/*
+ * A source: where images, accounts and shares come from, and who carries out a change.
+ *
+ * Reads never come here: the store is the only view, and a source keeps the store true. A registry's
+ * source is nearly empty, since its store is the authority. That of a cloud asks the service, writes
+ * what it learns into the store, and settles changes there.
+ *
+ * Changes and refreshes are asynchronous: the call returns at once, and done() is called once, before
+ * or after the return, from any thread, with no lock held. Nothing that answers a request waits for a
+ * source by sleeping.
+ */
+#ifndef CORE_SOURCE_SOURCE_H
+#define CORE_SOURCE_SOURCE_H
+
+#include "core/base/buffer.h"
+#include "core/catalog/event.h"
+#include "core/store/view.h"
+#include "core/store/writer.h"
+
+enum change_action {
+    CHANGE_SHARE,
+    CHANGE_CANCEL,
+    CHANGE_OTHER, /* a call that no source knows (mkdir, rename, ...): refused, and written down */
+};
+
+struct catalog;
+
+/* One change that a caller asked for. Made by fs/, owned by the catalog and the source until done().
+ * done() may free it. */
+struct change {
+    struct job job; /* the source's, for its commit */
+    struct catalog *catalog;
+
+    enum change_action action;
+    const char *verb; /* the word of the event: "share", "cancel", "mkdir"; static */
+    int64_t image;    /* row; 0 for a CHANGE_OTHER outside an image */
+    char name[VIEW_NAME_SIZE]; /* the pin; of CHANGE_OTHER the name that it was about, or "" */
+    bool exclusive;   /* CHANGE_SHARE: O_EXCL */
+    int refusal;      /* CHANGE_OTHER: negative */
+    struct caller caller;
+
+    /* Results of CHANGE_SHARE. */
+    int64_t share; /* row */
+    int64_t created_ns;
+
+    /* Whether the caller was interrupted: then what was not begun is not begun. May be NULL. */
+    bool (*interrupted)(struct change *change);
+    /* RESULT: 0 or a negative refusal/errno. */
+    void (*done)(struct change *change, int result);
+};
+
+/* One wish to hear the news. */
+struct refresh {
+    int64_t image; /* row, or 0 for the lists of images */
+    bool shares;   /* of IMAGE: its shares, not its attributes */
+    void (*done)(struct refresh *refresh, int result);
+};
+
+struct source {
+    const struct source_ops *ops;
+    struct catalog *catalog;
+};
+
+struct source_ops {
+    /* Appends "key: value" lines for the file status: what it is, whether it is there. */
+    void (*describe)(struct source *source, struct buffer *out);
+    /* Makes the store agree with the authority. */
+    void (*refresh)(struct source *source, struct refresh *refresh);
+    /* Carry out a change: evaluate the rules on the store's view, change the authority, then the
+     * store, then done(). */
+    void (*share)(struct source *source, struct change *change);
+    void (*cancel)(struct source *source, struct change *change);
+    /* How many accounts IMAGE may be shared with. 0 or a negative refusal/errno. */
+    int (*quota)(struct source *source, struct view *view, int64_t image, int64_t *limit);
+    /* When the authority last confirmed the shares of IMAGE: nanoseconds since the epoch, 0 never. */
+    int64_t (*confirmed)(struct source *source, struct view *view, int64_t image);
+    /* Ends what is under way. No call comes after it. */
+    void (*close)(struct source *source);
+};
+
+#endif

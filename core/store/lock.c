@@ -1,0 +1,133 @@
+/* The lock that writers queue on: see the header. */
+#include "core/store/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* flock() cannot wait for a limited time, so a timer interrupts the waiting thread with this signal.
+ * Seldom: who is interrupted goes to the end of the queue. */
+#define WAKE_SIGNAL (SIGRTMIN + 4)
+#define WAKE_MS 800
+
+int lock_open(const char *path, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer side = BUFFER_INIT(1 << 16);
+    struct stat status;
+
+    buffer_printf(&side, "%s-lock", path);
+    if (buffer_failed(&side))
+        return -ENOMEM;
+    if (stat(path, &status) < 0) {
+        int result = -errno;
+        buffer_printf(error, "%s: %s", path, strerror(-result));
+        return result;
+    }
+    int fd = open(buffer_text(&side), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        fd = open(buffer_text(&side), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        /* Whoever may write the registry may queue, whatever the maker's umask. */
+        if (fd >= 0) {
+            (void)fchmod(fd, status.st_mode & 0666);
+            if (fchown(fd, status.st_uid, status.st_gid) < 0 && errno != EPERM) {
+                int result = -errno;
+                (void)close(fd);
+                return result;
+            }
+        }
+    }
+    if (fd < 0) {
+        int result = -errno;
+        buffer_printf(error, "%s: %s", buffer_text(&side), strerror(-result));
+        return result;
+    }
+    return fd;
+}
+
+static void on_wake(int signal_number)
+{
+    (void)signal_number;
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits in the queue, woken now and then to look at the time. */
+static int wait_in_queue(int fd, int wait_ms, bool (*give_up)(void *context), void *context)
+{
+    int64_t deadline = monotonic_ms() + wait_ms;
+
+    while (flock(fd, LOCK_EX) < 0) {
+        if (errno != EINTR)
+            return -errno;
+        if (give_up && give_up(context))
+            return -EINTR;
+        if (monotonic_ms() >= deadline)
+            return -ETIMEDOUT;
+    }
+    return 0;
+}
+
+int lock_acquire(int fd, int wait_ms, bool (*give_up)(void *context), void *context)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return -errno;
+
+    struct sigaction action = {.sa_handler = on_wake};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = WAKE_SIGNAL};
+    int first_ms = wait_ms < WAKE_MS ? wait_ms : WAKE_MS;
+    struct itimerspec period = {
+        .it_value = {.tv_nsec = (long)first_ms * 1000000L},
+        .it_interval = {.tv_nsec = WAKE_MS * 1000000L},
+    };
+    timer_t timer;
+
+    event._sigev_un._tid = gettid();
+    if (sigaction(WAKE_SIGNAL, &action, NULL) < 0 || timer_create(CLOCK_MONOTONIC, &event, &timer))
+        return -errno;
+    int result = timer_settime(timer, 0, &period, NULL) < 0
+                     ? -errno
+                     : wait_in_queue(fd, wait_ms, give_up, context);
+    (void)timer_delete(timer);
+    return result;
+}
+
+void lock_release(int fd)
+{
+    (void)flock(fd, LOCK_UN);
+}
+
+/* Open-file-description locks are apart from the flock of the same file, and go with the
+ * descriptor, so that a killed daemon leaves no mark. */
+static int byte_lock(int fd, int command, short type, int64_t account, struct flock *lock)
+{
+    *lock = (struct flock){
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)account, .l_len = 1};
+    return fcntl(fd, command, lock) < 0 ? -errno : 0;
+}
+
+int lock_mark_mounted(int fd, int64_t account)
+{
+    struct flock lock;
+
+    return byte_lock(fd, F_OFD_SETLK, F_RDLCK, account, &lock);
+}
+
+bool lock_is_mounted_elsewhere(int fd, int64_t account)
+{
+    struct flock lock;
+
+    /* Asks whether we could have it alone; our own mark does not stand in the way. */
+    return byte_lock(fd, F_OFD_GETLK, F_WRLCK, account, &lock) < 0 || lock.l_type != F_UNLCK;
+}

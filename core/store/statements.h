@@ -1,0 +1,82 @@
+/*
+ * Every statement that is prepared once and run often, by name.
+ *
+ * The SQL is in statements.c; what the parameters and columns are is said there, beside it. What runs
+ * once (pragmas, import, check) is written where it is used, in this folder.
+ */
+#ifndef CORE_STORE_STATEMENTS_H
+#define CORE_STORE_STATEMENTS_H
+
+enum statement {
+    /* the account and the settings */
+    STATEMENT_ACCOUNT_BY_PIN,
+    STATEMENT_ACCOUNT_ID,
+    STATEMENT_ACCOUNT_BY_MOBILE,
+    STATEMENT_ACCOUNT_FIRST_TWO,
+    STATEMENT_ACCOUNTS,
+    STATEMENT_ACCOUNT_ADD,
+    STATEMENT_SETTING,
+    STATEMENT_SETTING_SET,
+    /* images as an account sees them: ?2 its row, ?3 its pin */
+    STATEMENT_IMAGE,
+    STATEMENT_IMAGE_PRIVATE_BY_ID,
+    STATEMENT_IMAGE_SHARED_BY_ID,
+    STATEMENT_IMAGES_PRIVATE,
+    STATEMENT_IMAGES_SHARED,
+    STATEMENT_IMAGE_RECORD,
+    STATEMENT_REFUSAL,
+    /* shares; an account sees all of its own images, and its own on others */
+    STATEMENT_SHARE,
+    STATEMENT_SHARE_BY_PIN,
+    STATEMENT_SHARES,
+    STATEMENT_SHARES_UNLISTABLE,
+    /* by-account and by-name */
+    STATEMENT_RECIPIENT,
+    STATEMENT_RECIPIENT_BY_PIN,
+    STATEMENT_OWNER_BY_PIN,
+    STATEMENT_RECIPIENTS,
+    STATEMENT_OWNERS,
+    STATEMENT_RECIPIENT_IMAGES,
+    STATEMENT_NAMES,
+    STATEMENT_NAMES_SHARED,
+    STATEMENT_NAMED,
+    STATEMENT_NAMED_SHARED,
+    STATEMENT_NAME_BY_ID,
+    /* events and feed */
+    STATEMENT_EVENTS,
+    STATEMENT_EVENTS_FIRST,
+    STATEMENT_EVENTS_LAST_TIME,
+    STATEMENT_EVENTS_TRIM,
+    STATEMENT_EVENT_ADD,
+    STATEMENT_EVENT_SPACE,
+    STATEMENT_FEED_ADD,
+    STATEMENT_FEED_OLDEST,
+    STATEMENT_FEED_NEWEST,
+    STATEMENT_FEED_AFTER,
+    STATEMENT_FEED_TRIM,
+    /* the transaction and its jobs */
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_SAVEPOINT,
+    STATEMENT_RELEASE,
+    STATEMENT_ROLLBACK_TO,
+    /* changes */
+    STATEMENT_IMAGE_STATE,
+    STATEMENT_SHARE_ROW,
+    STATEMENT_SHARE_ADD,
+    STATEMENT_SHARE_REMOVE,
+    STATEMENT_IMAGE_SHARES,
+    STATEMENT_RECIPIENT_GAIN,
+    STATEMENT_RECIPIENT_LOSE,
+    STATEMENT_ACCOUNT_RECEIVED,
+    STATEMENT_ACCOUNT_RECIPIENTS,
+    STATEMENT_REFUSAL_SET,
+    STATEMENT_DATA_VERSION,
+
+    STATEMENT_COUNT
+};
+
+/* The SQL of STATEMENT. Static. */
+const char *statement_sql(enum statement statement);
+
+#endif

@@ -1,0 +1,210 @@
+/* A store's file: see the header. */
+#include "core/store/store.h"
+
+#include "core/rules/refusal.h"
+#include "core/store/lock.h"
+#include "core/store/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* One connection per process has it: writes of a share touch a few dozen pages. */
+#define WRITE_CACHE_KIB 1024
+
+static int fail(struct buffer *error, int result, const char *path, const char *remedy)
+{
+    buffer_printf(error, "%s: %s%s", path, strerror(-result), remedy);
+    return result;
+}
+
+int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
+                 struct buffer *error)
+{
+    struct connection connection = {0};
+    CLEANUP_BUFFER struct buffer number = BUFFER_INIT(32);
+    /* O_EXCL makes it ours alone; SQLite takes an empty file for an empty database. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return fail(error, -errno, path,
+                    errno == EEXIST ? "; import adds to a registry that is there" : "");
+    (void)close(fd);
+    int result =
+        connection_open(&connection, path, CONNECTION_READ_WRITE, WRITE_CACHE_KIB, error);
+    if (result == 0) {
+        buffer_printf(&number, "%lld", (long long)limit);
+        result = connection_exec(&connection, "PRAGMA journal_mode = WAL");
+        if (result == 0)
+            result = schema_create(connection.db, path, error);
+        if (result == 0)
+            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "limit",
+                                   buffer_text(&number));
+        if (result == 0)
+            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "snapshots",
+                                   rules_policy_name(policy));
+        if (result < 0 && error->length == 0)
+            buffer_printf(error, "%s: %s", path, sqlite3_errmsg(connection.db));
+        connection_close(&connection);
+    }
+    if (result < 0)
+        (void)unlink(path);
+    return -refusal_errno(result);
+}
+
+/* Whether a writer's log lies beside PATH: its content would be missed by an immutable reader. */
+static bool has_log(const char *path)
+{
+    CLEANUP_BUFFER struct buffer log = BUFFER_INIT(1 << 16);
+    struct stat status;
+
+    buffer_printf(&log, "%s-wal", path);
+    return buffer_failed(&log) || (stat(buffer_text(&log), &status) == 0 && status.st_size > 0);
+}
+
+/* Whether the file and its directory can be written by this process. */
+static bool is_writable(const char *path)
+{
+    CLEANUP_FREE char *copy = strdup(path);
+
+    return copy && access(path, W_OK) == 0 && access(dirname(copy), W_OK | X_OK) == 0;
+}
+
+static int check_file(const char *path, struct buffer *error)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return fail(error, -errno, path,
+                    errno == ENOENT ? "; make a registry with: imgshare init REGISTRY" : "");
+    if (S_ISDIR(status.st_mode))
+        return fail(error, -EISDIR, path, "; a registry is one file");
+    if (!S_ISREG(status.st_mode)) {
+        buffer_printf(error, "%s: not a regular file", path);
+        return -EINVAL;
+    }
+    if (access(path, R_OK) < 0)
+        return fail(error, -errno, path, "; this user may not read it");
+    if (status.st_size == 0) {
+        buffer_printf(error, "%s: empty; make a registry with: imgshare init REGISTRY", path);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Opens in MODE and checks what is there. */
+static int open_mode(struct store *store, enum connection_mode mode, struct buffer *error)
+{
+    int result = connection_open(&store->connection, store->path, mode, WRITE_CACHE_KIB, error);
+
+    if (result < 0)
+        return result;
+    result =
+        schema_check(store->connection.db, store->path, mode == CONNECTION_READ_WRITE, error);
+    if (result == 0 && mode == CONNECTION_READ_WRITE) {
+        /* A log that a burst made long is cut when it was copied back. */
+        result = connection_exec(&store->connection, "PRAGMA journal_size_limit = 16777216");
+        if (result == 0)
+            result = store->lock_fd = lock_open(store->path, error);
+    }
+    if (result < 0) {
+        connection_close(&store->connection);
+        return -refusal_errno(result);
+    }
+    store->mode = mode;
+    return 0;
+}
+
+int store_open(const char *path, struct store *store, struct buffer *error)
+{
+    memset(store, 0, sizeof(*store));
+    store->lock_fd = -1;
+    int result = check_file(path, error);
+    if (result < 0)
+        return result;
+    store->path = strdup(path);
+    if (!store->path)
+        return -ENOMEM;
+
+    result = -EROFS;
+    if (is_writable(path)) {
+        result = open_mode(store, CONNECTION_READ_WRITE, error);
+        /* No other way of opening mends a file that is of another kind. */
+        if (result == 0 || result == -EINVAL)
+            goto out;
+    }
+    CLEANUP_BUFFER struct buffer second = BUFFER_INIT(4096);
+    result = open_mode(store, CONNECTION_READ_ONLY, &second);
+    if (result < 0 && result != -EINVAL && !has_log(path)) {
+        buffer_clear(&second);
+        result = open_mode(store, CONNECTION_IMMUTABLE, &second);
+    }
+    if (result < 0 && error->length == 0)
+        buffer_puts(error, buffer_text(&second));
+    if (result == 0)
+        buffer_clear(error);
+out:
+    if (result < 0)
+        store_close(store);
+    return result < 0 ? result : 0;
+}
+
+void store_close(struct store *store)
+{
+    if (store->connection.db)
+        connection_close(&store->connection);
+    if (store->lock_fd >= 0)
+        (void)close(store->lock_fd);
+    store->lock_fd = -1;
+    free(STEAL(store->path));
+}
+
+static int storage_error(struct store *store, int result, struct buffer *error)
+{
+    buffer_printf(error, "%s: %s", store->path, sqlite3_errmsg(store->connection.db));
+    return -refusal_errno(result);
+}
+
+int store_account(struct store *store, const char *pin, int64_t *row, char out_pin[VIEW_NAME_SIZE],
+                  struct buffer *error)
+{
+    if (pin) {
+        int result = statement_value(&store->connection, STATEMENT_ACCOUNT_ID, row, "t", pin);
+        if (result < 0)
+            return storage_error(store, result, error);
+        if (result == 0) {
+            buffer_printf(error, "%s: no account \"", store->path);
+            text_escape(error, pin);
+            buffer_printf(error, "\"; see: imgshare account list %s", store->path);
+            return -ENOENT;
+        }
+        (void)snprintf(out_pin, VIEW_NAME_SIZE, "%s", pin);
+        return 0;
+    }
+
+    CLEANUP_STATEMENT sqlite3_stmt *use =
+        statement_use(&store->connection, STATEMENT_ACCOUNT_FIRST_TWO);
+    if (!use)
+        return storage_error(store, statement_error(&store->connection), error);
+    int result = statement_step(&store->connection, use);
+    if (result == 1) {
+        *row = sqlite3_column_int64(use, 0);
+        (void)snprintf(out_pin, VIEW_NAME_SIZE, "%s", statement_text(use, 1));
+        result = statement_step(&store->connection, use);
+        if (result == 0)
+            return 0;
+    } else if (result == 0) {
+        buffer_printf(error, "%s: no account yet; add one: imgshare account add %s PIN",
+                      store->path, store->path);
+        return -EINVAL;
+    }
+    if (result < 0)
+        return storage_error(store, result, error);
+    buffer_printf(error,
+                  "%s: several accounts; name the one to act for with -o account=PIN "
+                  "(see: imgshare account list %s)",
+                  store->path, store->path);
+    return -EINVAL;
+}

@@ -1,0 +1,219 @@
+/* The writer: see the header. */
+#include "core/store/writer.h"
+
+#include "core/base/text.h"
+#include "core/rules/refusal.h"
+#include "core/store/lock.h"
+#include "core/store/write.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* The feed is kept as long as a mount may have been asleep without losing the thread; trimmed now and
+ * then. Nanoseconds. */
+#define FEED_KEEP_NS (600 * 1000000000LL)
+#define FEED_TRIM_NS (60 * 1000000000LL)
+
+struct writer {
+    pthread_mutex_t mutex;
+    pthread_cond_t idle;  /* committing became false */
+    struct job *first;    /* under mutex */
+    struct job **last;    /* under mutex: where the next job goes */
+    bool committing;      /* under mutex: a thread is in commit_all() */
+    atomic_bool stopping;
+
+    /* The committing thread's. */
+    struct connection *connection;
+    int lock_fd;
+    int64_t trimmed_ns;
+};
+
+int writer_new(struct connection *connection, int lock_fd, struct writer **out)
+{
+    struct writer *writer = calloc(1, sizeof(*writer));
+
+    if (!writer)
+        return -ENOMEM;
+    writer->connection = connection;
+    writer->lock_fd = lock_fd;
+    writer->last = &writer->first;
+    (void)pthread_mutex_init(&writer->mutex, NULL);
+    (void)pthread_cond_init(&writer->idle, NULL);
+    *out = writer;
+    return 0;
+}
+
+void writer_free(struct writer *writer)
+{
+    if (!writer)
+        return;
+    (void)pthread_mutex_lock(&writer->mutex);
+    while (writer->committing)
+        (void)pthread_cond_wait(&writer->idle, &writer->mutex);
+    (void)pthread_mutex_unlock(&writer->mutex);
+    (void)pthread_cond_destroy(&writer->idle);
+    (void)pthread_mutex_destroy(&writer->mutex);
+    free(writer);
+}
+
+void writer_stop(struct writer *writer)
+{
+    atomic_store(&writer->stopping, true);
+}
+
+/* A batch waits in vain when the daemon ends, or when nobody waits for any of it. */
+struct batch {
+    struct writer *writer;
+    struct job *jobs;
+};
+
+static bool batch_given_up(void *context)
+{
+    const struct batch *batch = context;
+
+    if (atomic_load(&batch->writer->stopping))
+        return true;
+    for (struct job *job = batch->jobs; job; job = job->next)
+        if (!job->given_up || !job->given_up(job))
+            return false;
+    return true;
+}
+
+static void rollback(struct connection *connection)
+{
+    /* What fails here has been rolled back by SQLite itself. */
+    if (!sqlite3_get_autocommit(connection->db))
+        (void)sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Runs one job in a savepoint of its own. Returns false if the whole transaction is lost. */
+static bool run_job(struct connection *connection, struct job *job, int64_t now)
+{
+    if (job->given_up && job->given_up(job)) {
+        job->result = -REFUSAL_INTERRUPTED;
+        return true;
+    }
+    job->result = statement_run(connection, STATEMENT_SAVEPOINT, "");
+    if (job->result < 0)
+        return false;
+    job->result = job->run(job, connection, now);
+    if (job->result < 0 && statement_run(connection, STATEMENT_ROLLBACK_TO, "") < 0)
+        return false;
+    return statement_run(connection, STATEMENT_RELEASE, "") == 0;
+}
+
+static void record_refused(struct connection *connection, struct job *jobs, int64_t now)
+{
+    for (struct job *job = jobs; job; job = job->next)
+        if (job->result < 0 && job->record && !sqlite3_get_autocommit(connection->db))
+            job->record(job, connection, now);
+}
+
+/* Commits events of refused jobs without waiting for the disk. Whether that works does not matter to
+ * the jobs: they were refused either way. */
+static void commit_refused(struct connection *connection, struct job *jobs, int64_t now)
+{
+    if (connection_exec(connection, "PRAGMA synchronous = NORMAL") == 0 &&
+        statement_run(connection, STATEMENT_BEGIN, "") == 0) {
+        record_refused(connection, jobs, now);
+        if (statement_run(connection, STATEMENT_COMMIT, "") < 0)
+            rollback(connection);
+    }
+    /* Without the fsync of later commits no promise could be kept. */
+    if (connection_exec(connection, "PRAGMA synchronous = FULL") < 0)
+        rollback(connection);
+}
+
+/* Nothing of the batch was made. What can still be written down, is. */
+static void fail_all(struct connection *connection, struct job *jobs, int64_t now, int result)
+{
+    rollback(connection);
+    for (struct job *job = jobs; job; job = job->next)
+        if (job->result >= 0)
+            job->result = result;
+    commit_refused(connection, jobs, now);
+}
+
+/* Runs JOBS under the lock and leaves each one's result in it. */
+static void commit_batch(struct writer *writer, struct job *jobs)
+{
+    struct connection *connection = writer->connection;
+    int64_t now = text_now();
+    bool changed = false;
+
+    int result = statement_run(connection, STATEMENT_BEGIN, "");
+    if (result < 0) {
+        fail_all(connection, jobs, now, result);
+        return;
+    }
+    for (struct job *job = jobs; job; job = job->next) {
+        if (!run_job(connection, job, now)) {
+            result = job->result < 0 ? job->result : -REFUSAL_STORE_DAMAGED;
+            fail_all(connection, jobs, now, result);
+            return;
+        }
+        changed = changed || job->result == 0;
+    }
+    if (!changed) {
+        rollback(connection);
+        commit_refused(connection, jobs, now);
+        return;
+    }
+    record_refused(connection, jobs, now);
+    if (now - writer->trimmed_ns > FEED_TRIM_NS) {
+        if (write_trim_feed(connection, now - FEED_KEEP_NS) == 0)
+            writer->trimmed_ns = now;
+    }
+    /* A record that failed may have taken the transaction with it. */
+    result = sqlite3_get_autocommit(connection->db) ? -REFUSAL_STORE_FULL
+                                                    : statement_run(connection, STATEMENT_COMMIT, "");
+    if (result < 0)
+        fail_all(connection, jobs, now, result);
+}
+
+static void run_batch(struct writer *writer, struct job *jobs)
+{
+    struct batch batch = {.writer = writer, .jobs = jobs};
+    int result = lock_acquire(writer->lock_fd, LOCK_WAIT_MS, batch_given_up, &batch);
+
+    for (struct job *job = jobs; job; job = job->next)
+        job->result = 0;
+    if (result == 0) {
+        commit_batch(writer, jobs);
+        lock_release(writer->lock_fd);
+    } else {
+        for (struct job *job = jobs; job; job = job->next)
+            job->result = result == -EINTR       ? -REFUSAL_INTERRUPTED
+                          : result == -ETIMEDOUT ? -REFUSAL_STORE_LOCKED
+                                                 : -REFUSAL_STORE_DAMAGED;
+    }
+    while (jobs) {
+        struct job *job = jobs;
+        jobs = job->next;
+        job->done(job, job->result);
+    }
+}
+
+void writer_submit(struct writer *writer, struct job *job)
+{
+    job->next = NULL;
+    (void)pthread_mutex_lock(&writer->mutex);
+    *writer->last = job;
+    writer->last = &job->next;
+    if (writer->committing) {
+        (void)pthread_mutex_unlock(&writer->mutex);
+        return;
+    }
+    writer->committing = true;
+    while (writer->first) {
+        struct job *jobs = STEAL(writer->first);
+        writer->last = &writer->first;
+        (void)pthread_mutex_unlock(&writer->mutex);
+        run_batch(writer, jobs);
+        (void)pthread_mutex_lock(&writer->mutex);
+    }
+    writer->committing = false;
+    (void)pthread_cond_broadcast(&writer->idle);
+    (void)pthread_mutex_unlock(&writer->mutex);
+}
