@@ -38,9 +38,8 @@ static int change_run(struct job *job, struct connection *connection, int64_t no
         result = write_cancel(connection, change->share, image.row, image.owner, change->name, now);
     }
     if (result == 0)
-        result = write_feed(connection, now, catalog->mount_id,
-                            share ? FEED_SHARED : FEED_CANCELLED, image.row, image.row,
-                            change->name);
+        result = feed_add(connection, now, catalog->mount_id,
+                          share ? FEED_SHARED : FEED_CANCELLED, image.row, image.row, change->name);
     if (result == 0)
         result = catalog_record_change(catalog, connection, change, image.id, now);
     if (result == 0 && !share)

@@ -127,6 +127,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_FEED_TRIM] =
         "DELETE FROM feed WHERE id < (SELECT coalesce((SELECT min(id) FROM feed WHERE "
         "at_ns >= ?1), (SELECT max(id) FROM feed)))",
+    [STATEMENT_FEED_IMAGES] =
+        "SELECT id, owner, added_ns = changed_ns, image_id FROM image "
+        "WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
     /* the transaction and its jobs */
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",

@@ -54,6 +54,7 @@ enum statement {
     STATEMENT_FEED_NEWEST,
     STATEMENT_FEED_AFTER,
     STATEMENT_FEED_TRIM,
+    STATEMENT_FEED_IMAGES,
     /* the transaction and its jobs */
     STATEMENT_BEGIN,
     STATEMENT_COMMIT,

@@ -117,6 +117,29 @@ static int open_mode(struct store *store, enum connection_mode mode, struct buff
     return 0;
 }
 
+/* Opens the file in the best mode there is. */
+static int open_best(struct store *store, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer second = BUFFER_INIT(4096);
+
+    if (is_writable(store->path)) {
+        int result = open_mode(store, CONNECTION_READ_WRITE, error);
+        /* No other way of opening mends a file that is of another kind. */
+        if (result == 0 || result == -EINVAL)
+            return result;
+    }
+    int result = open_mode(store, CONNECTION_READ_ONLY, &second);
+    if (result < 0 && result != -EINVAL && !has_log(store->path)) {
+        buffer_clear(&second);
+        result = open_mode(store, CONNECTION_IMMUTABLE, &second);
+    }
+    if (result == 0)
+        buffer_clear(error);
+    else if (error->length == 0)
+        buffer_puts(error, buffer_text(&second));
+    return result;
+}
+
 int store_open(const char *path, struct store *store, struct buffer *error)
 {
     memset(store, 0, sizeof(*store));
@@ -128,27 +151,10 @@ int store_open(const char *path, struct store *store, struct buffer *error)
     if (!store->path)
         return -ENOMEM;
 
-    result = -EROFS;
-    if (is_writable(path)) {
-        result = open_mode(store, CONNECTION_READ_WRITE, error);
-        /* No other way of opening mends a file that is of another kind. */
-        if (result == 0 || result == -EINVAL)
-            goto out;
-    }
-    CLEANUP_BUFFER struct buffer second = BUFFER_INIT(4096);
-    result = open_mode(store, CONNECTION_READ_ONLY, &second);
-    if (result < 0 && result != -EINVAL && !has_log(path)) {
-        buffer_clear(&second);
-        result = open_mode(store, CONNECTION_IMMUTABLE, &second);
-    }
-    if (result < 0 && error->length == 0)
-        buffer_puts(error, buffer_text(&second));
-    if (result == 0)
-        buffer_clear(error);
-out:
+    result = open_best(store, error);
     if (result < 0)
         store_close(store);
-    return result < 0 ? result : 0;
+    return result;
 }
 
 void store_close(struct store *store)

@@ -8,24 +8,10 @@
 #define CORE_STORE_WRITE_H
 
 #include "core/store/connection.h"
+#include "core/store/feed.h"
 #include "core/store/view.h"
 
 #include <stdint.h>
-
-/* What a row of the change feed tells the other mounts. `first` and `last` are image rows. */
-enum feed_kind {
-    FEED_SHARED = 1,    /* image FIRST was shared with PIN */
-    FEED_CANCELLED = 2, /* the share of image FIRST with PIN was cancelled */
-    FEED_IMPORTED = 3,  /* images FIRST..LAST are new or changed, and so may be their shares */
-};
-
-struct feed_row {
-    int64_t id;
-    int64_t writer;
-    enum feed_kind kind;
-    int64_t first, last;
-    char pin[VIEW_NAME_SIZE];
-};
 
 /* What the rules need to know of an image. */
 struct write_image {
@@ -68,21 +54,5 @@ int write_event(struct connection *connection, int64_t account, int64_t now,
 /* Keeps the last LINES lines of ACCOUNT's event log. Only where no mount of the account can be
  * reading it: offsets must not move under a reader. */
 int write_trim_events(struct connection *connection, int64_t account, int64_t lines) MUST_CHECK;
-
-/* Tells the other mounts. WRITER is this mount's id, 0 for none. PIN may be NULL. */
-int write_feed(struct connection *connection, int64_t now, int64_t writer, enum feed_kind kind,
-               int64_t first, int64_t last, const char *pin) MUST_CHECK;
-
-/* Forgets feed rows from before BEFORE, all but the newest row. */
-int write_trim_feed(struct connection *connection, int64_t before) MUST_CHECK;
-
-/* The newest feed row's id, 0 if there is none; and the oldest's. */
-int feed_newest(struct connection *connection, int64_t *id) MUST_CHECK;
-int feed_oldest(struct connection *connection, int64_t *id) MUST_CHECK;
-
-/* Reads at most LIMIT rows after AFTER into ROWS. Returns their number, or a negative
- * refusal/errno. */
-int feed_read(struct connection *connection, int64_t after, int limit,
-              struct feed_row *rows) MUST_CHECK;
 
 #endif

@@ -162,7 +162,7 @@ static void commit_batch(struct writer *writer, struct job *jobs)
     }
     record_refused(connection, jobs, now);
     if (now - writer->trimmed_ns > FEED_TRIM_NS) {
-        if (write_trim_feed(connection, now - FEED_KEEP_NS) == 0)
+        if (feed_trim(connection, now - FEED_KEEP_NS) == 0)
             writer->trimmed_ns = now;
     }
     /* A record that failed may have taken the transaction with it. */
