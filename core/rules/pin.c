@@ -12,8 +12,8 @@
 static const char shell_characters[] = "*?[]{}()$\\\"'<>|;&,~#!`";
 
 /* What programs leave behind: sed -i, mktemp, vim's test file, crashed programs, nohup, editors,
- * patch, browsers, other systems' desktops. ('.x' of rsync, emacs and file managers falls to the
- * rule of the leading dot.) */
+ * patch, browsers, dpkg, other systems' desktops. ('.x' of rsync, emacs and file managers falls to
+ * the rule of the leading dot.) */
 static const char *const leftovers[] = {
     "sed[A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9][A-Za-z0-9]",
     "tmp.?*",
@@ -26,18 +26,21 @@ static const char *const leftovers[] = {
     "*.bak",
     "*.orig",
     "*.rej",
+    "*.dpkg-*",
     "desktop.ini",
     "Thumbs.db",
     "autorun.inf",
 };
 
-/* White space, controls and invisible characters beyond ASCII: two names that look alike must not be
- * two accounts. */
+/* White space, controls and invisible characters beyond ASCII (those that Unicode lets a font
+ * ignore among them): two names that look alike must not be two accounts. */
 static const struct {
     unsigned first, last;
 } invisible[] = {
-    {0x80, 0xa0},     {0xad, 0xad},     {0x1680, 0x1680}, {0x180e, 0x180e}, {0x2000, 0x200f},
-    {0x2028, 0x202f}, {0x205f, 0x206f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
+    {0x80, 0xa0},     {0xad, 0xad},     {0x34f, 0x34f},     {0x61c, 0x61c},     {0x115f, 0x1160},
+    {0x1680, 0x1680}, {0x17b4, 0x17b5}, {0x180b, 0x180f},   {0x2000, 0x200f},   {0x2028, 0x202f},
+    {0x205f, 0x206f}, {0x3000, 0x3000}, {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 };
 
 /* Decodes the well-formed sequence at *TEXT and moves past it. */

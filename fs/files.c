@@ -1,0 +1,155 @@
+/*
+ * Regular files: open, read, write, release, fsync.
+ *
+ * A file's content is made at open and kept with the handle, so that a reader in small steps sees one
+ * state. The log (events) is read by offset instead, as tail does. Shares are empty.
+ */
+#include "fs/operations.h"
+
+#include "core/catalog/attribute.h"
+#include "core/catalog/report.h"
+#include "core/rules/refusal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* At most this much of the log a READ: the kernel asks for less. */
+#define EVENTS_READ_MAX (1 << 20)
+
+void files_set_share(struct fuse_file_info *info)
+{
+    /* Past the page cache: a write has to reach us, to be refused where write(2) hears it. */
+    info->direct_io = 1;
+    info->fh = 0;
+}
+
+static void open_share(fuse_req_t request, fuse_ino_t number, const struct call *call,
+                       struct fuse_file_info *info)
+{
+    struct view_share share = {0};
+    int result = view_share(call->view, call->inode.row, &share);
+
+    if (result == 0)
+        result = tally_add(&call->mount->opens, number, share.created_ns);
+    if (result < 0) {
+        reply_error(request, result == -ENOENT ? -ESTALE : result);
+        return;
+    }
+    files_set_share(info);
+    if (fuse_reply_open(request, info) < 0) /* interrupted: there will be no release */
+        tally_remove(&call->mount->opens, number);
+}
+
+static void open_content(fuse_req_t request, const struct call *call, struct fuse_file_info *info)
+{
+    struct buffer *content = malloc(sizeof(*content));
+
+    if (!content) {
+        reply_error(request, -ENOMEM);
+        return;
+    }
+    *content = (struct buffer)BUFFER_INIT(ATTRIBUTE_MAX);
+    int result = tree_content(call->mount, call->view, &call->inode, content);
+    if (result == 0) {
+        bool derived = tree_is_derived(&call->inode);
+        info->direct_io = derived;
+        info->keep_cache = !derived;
+        info->fh = (uint64_t)(uintptr_t)content;
+        if (fuse_reply_open(request, info) == 0)
+            return;
+    } else {
+        reply_error(request, result);
+    }
+    buffer_dispose(content);
+    free(content);
+}
+
+void operation_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
+{
+    struct call call = {0};
+
+    if (!call_begin(request, number, &call))
+        return;
+    if (call.inode.kind == INODE_SHARE) {
+        open_share(request, number, &call, info);
+    } else if ((info->flags & O_ACCMODE) != O_RDONLY || info->flags & O_TRUNC) {
+        change_refuse(request, "open", &call.inode, NULL, -REFUSAL_TREE_ATTRIBUTE);
+    } else if (call.inode.kind == INODE_EVENTS) {
+        info->direct_io = 1;
+        info->fh = 0;
+        (void)fuse_reply_open(request, info);
+    } else {
+        open_content(request, &call, info);
+    }
+}
+
+static void read_events(fuse_req_t request, const struct call *call, size_t size, off_t offset)
+{
+    CLEANUP_BUFFER struct buffer out = BUFFER_INIT(EVENTS_READ_MAX);
+
+    if (size > EVENTS_READ_MAX)
+        size = EVENTS_READ_MAX;
+    int result = report_events_read(call->mount->catalog, call->view, offset, size, &out);
+    if (result < 0)
+        reply_error(request, result);
+    else
+        (void)fuse_reply_buf(request, out.text, out.length);
+}
+
+void operation_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset,
+                    struct fuse_file_info *info)
+{
+    const struct buffer *content = (const struct buffer *)(uintptr_t)info->fh;
+    struct call call = {0};
+
+    if (!call_begin(request, number, &call))
+        return;
+    if (call.inode.kind == INODE_EVENTS) {
+        read_events(request, &call, size, offset);
+        return;
+    }
+    size_t length = content ? content->length : 0;
+    size_t begin = offset < 0 || (size_t)offset > length ? length : (size_t)offset;
+    size_t rest = length - begin;
+    (void)fuse_reply_buf(request, rest > 0 ? content->text + begin : NULL,
+                         rest < size ? rest : size);
+}
+
+void operation_write(fuse_req_t request, fuse_ino_t number, const char *data, size_t size,
+                     off_t offset, struct fuse_file_info *info)
+{
+    struct call call = {0};
+
+    (void)data;
+    (void)size;
+    (void)offset;
+    (void)info;
+    if (call_begin(request, number, &call))
+        change_refuse(request, "write", &call.inode, NULL, -REFUSAL_TREE_CONTENT);
+}
+
+void operation_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
+{
+    struct mount *mount = fuse_req_userdata(request);
+    struct buffer *content = (struct buffer *)(uintptr_t)info->fh;
+    struct inode inode = {0};
+
+    if (content) {
+        buffer_dispose(content);
+        free(content);
+    } else if (inode_decode(number, &inode) && inode.kind == INODE_SHARE) {
+        tally_remove(&mount->opens, number);
+    }
+    reply_error(request, 0);
+}
+
+/* Every change is durable before its answer. */
+void operation_fsync(fuse_req_t request, fuse_ino_t number, int data_only,
+                     struct fuse_file_info *info)
+{
+    (void)number;
+    (void)data_only;
+    (void)info;
+    reply_error(request, 0);
+}

@@ -1,0 +1,68 @@
+/* Inode numbers: see the header. */
+#include "fs/inode.h"
+
+#define SLOT_BITS 6
+#define SLOT_MASK 63U
+#define ROW_MAX (INT64_MAX >> SLOT_BITS)
+
+_Static_assert(INODE_ROOT == 1, "FUSE calls the root 1");
+
+uint64_t inode_number(enum inode_kind kind, int64_t row)
+{
+    return (uint64_t)row << SLOT_BITS | (uint64_t)kind;
+}
+
+uint64_t inode_attribute(unsigned attribute, int64_t row)
+{
+    return (uint64_t)row << SLOT_BITS | (INODE_ATTRIBUTE + attribute);
+}
+
+bool inode_decode(uint64_t number, struct inode *out)
+{
+    unsigned slot = number & SLOT_MASK;
+
+    out->row = (int64_t)(number >> SLOT_BITS);
+    out->attribute = 0;
+    if (slot >= INODE_ATTRIBUTE) {
+        out->kind = INODE_ATTRIBUTE;
+        out->attribute = slot - INODE_ATTRIBUTE;
+    } else {
+        out->kind = (enum inode_kind)slot;
+    }
+    bool single = slot >= INODE_ROOT && slot <= INODE_SHARED;
+    bool rowed = slot >= INODE_ATTRIBUTE || (slot >= INODE_IMAGE && slot <= INODE_RECIPIENT_IMAGE);
+
+    if (out->row > ROW_MAX)
+        return false;
+    return (single && out->row == 0) || (rowed && out->row > 0);
+}
+
+bool inode_is_directory(enum inode_kind kind)
+{
+    switch (kind) {
+    case INODE_ROOT:
+    case INODE_ACCOUNT:
+    case INODE_BY_NAME:
+    case INODE_NAMES:
+    case INODE_OWNERS:
+    case INODE_BY_ACCOUNT:
+    case INODE_PRIVATE:
+    case INODE_SHARED:
+    case INODE_IMAGE:
+    case INODE_SHARES:
+    case INODE_OWNER:
+    case INODE_RECIPIENT:
+        return true;
+    case INODE_README:
+    case INODE_PIN:
+    case INODE_STATUS:
+    case INODE_EVENTS:
+    case INODE_SHARE:
+    case INODE_NAME:
+    case INODE_OWNER_NAME:
+    case INODE_RECIPIENT_IMAGE:
+    case INODE_ATTRIBUTE:
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,140 @@
+/*
+ * imgsharefs: mounts a registry of VM images.
+ *
+ * In the background the work is done by a child that is forked before anything is opened: threads, the
+ * store and the mount are all its own. The parent waits until the mount can be used, and says by its exit
+ * status whether it can.
+ */
+#include "fs/log.h"
+#include "fs/mountpoint.h"
+#include "fs/options.h"
+#include "fs/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+/* The child's way to tell its parent: one byte once the mount can be used. */
+struct readiness {
+    int fd; /* -1 in the foreground */
+    bool told;
+};
+
+/* Leaves the terminal. Errors after this go to syslog. */
+static int detach_output(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0)
+        return -errno;
+    (void)close(null);
+    return 0;
+}
+
+static int tell_ready(void *context)
+{
+    struct readiness *readiness = context;
+
+    readiness->told = true;
+    if (readiness->fd < 0)
+        return 0;
+    log_to_syslog();
+    int result = detach_output();
+    /* A parent that was interrupted is gone: then nobody wants the mount. */
+    if (result == 0 && write(readiness->fd, "R", 1) != 1)
+        result = -errno;
+    (void)close(readiness->fd);
+    readiness->fd = -1;
+    return result;
+}
+
+static int run(const struct options *options, struct readiness *readiness)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(8192);
+    bool busy = false;
+    int result = mountpoint_check(options->mountpoint, &error);
+
+    if (result == 0)
+        result = session_run(options, tell_ready, readiness, &error, &busy);
+    if (result < 0)
+        log_write(LOG_ERR, "%s", error.length ? buffer_text(&error) : strerror(-result));
+    if (busy)
+        _exit(result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Waits for the child's word, or its end. */
+static int wait_for_child(pid_t child, int fd)
+{
+    char word = 0;
+    int status = 0;
+    ssize_t length = 0;
+
+    do
+        length = read(fd, &word, 1);
+    while (length < 0 && errno == EINTR);
+    if (length == 1)
+        return EXIT_SUCCESS;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return EXIT_FAILURE;
+    if (WIFSIGNALED(status))
+        log_write(LOG_ERR, "the daemon was ended by signal %d before the mount could be used",
+                  WTERMSIG(status));
+    /* A child that ended well without a word has served nothing: that is no success. */
+    return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+static int run_in_background(const struct options *options)
+{
+    int fds[2] = {-1, -1};
+
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        log_write(LOG_ERR, "pipe: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    pid_t child = fork();
+    if (child < 0) {
+        log_write(LOG_ERR, "fork: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    if (child > 0) {
+        (void)close(fds[1]);
+        return wait_for_child(child, fds[0]);
+    }
+    struct readiness readiness = {.fd = fds[1]};
+    (void)close(fds[0]);
+    if (setsid() < 0 || chdir("/") < 0) {
+        log_write(LOG_ERR, "%s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return run(options, &readiness);
+}
+
+int main(int argc, char **argv)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
+    struct options options = {0};
+    int status = EXIT_SUCCESS;
+
+    log_to_stderr();
+    if (options_read(argc, argv, &options, &error) < 0) {
+        (void)fprintf(stderr, "imgsharefs: %s\n",
+                      error.length ? buffer_text(&error) : "out of memory");
+        return 2;
+    }
+    struct readiness readiness = {.fd = -1};
+    if (options.help)
+        status = fputs(options_help(), stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    else if (options.version)
+        status = puts("imgsharefs " IMGSHAREFS_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    else if (options.foreground)
+        status = run(&options, &readiness);
+    else
+        status = run_in_background(&options);
+    options_dispose(&options);
+    return status;
+}

@@ -1,0 +1,180 @@
+/* The table of operations, and what only reads: see the header. */
+#include "fs/operations.h"
+
+#include "core/rules/refusal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+void reply_error(fuse_req_t request, int result)
+{
+    /* The caller is gone where a reply fails: nobody is left to be told. */
+    (void)fuse_reply_err(request, refusal_errno(result));
+}
+
+/* What the store failed at is remembered for the file status. */
+static void note(struct mount *mount, int result)
+{
+    if (result == -REFUSAL_STORE_DAMAGED || result == -REFUSAL_STORE_FULL)
+        catalog_note_error(mount->catalog, result);
+}
+
+bool call_begin(fuse_req_t request, fuse_ino_t number, struct call *out)
+{
+    out->mount = fuse_req_userdata(request);
+    int result = inode_decode(number, &out->inode) ? 0 : -ESTALE;
+
+    if (result == 0)
+        result = mount_view(out->mount, &out->view);
+    if (result < 0)
+        reply_error(request, result);
+    return result == 0;
+}
+
+struct fuse_entry_param call_entry(const struct tree_node *node)
+{
+    return (struct fuse_entry_param){
+        .ino = node->status.st_ino,
+        .attr = node->status,
+        .attr_timeout = node->attr_timeout,
+        .entry_timeout = node->entry_timeout,
+    };
+}
+
+static void operation_init(void *user_data, struct fuse_conn_info *connection)
+{
+    (void)user_data;
+    /* Requests are small: the copies that splice saves cost less than its pipes. */
+    connection->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+                                    FUSE_CAP_SPLICE_MOVE);
+    /* A write must reach us to be refused: no writeback cache. */
+    connection->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
+}
+
+static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+    struct call call = {0};
+    struct tree_node node = {0};
+
+    if (!call_begin(request, parent, &call))
+        return;
+    int result = tree_lookup(call.mount, call.view, &call.inode, name, &node);
+    struct fuse_entry_param entry = {0};
+    if (result == 0)
+        entry = call_entry(&node);
+    else if (result == -ENOENT) /* inode 0: there is no such name, and that may be remembered */
+        entry.entry_timeout = tree_negative_timeout(call.mount, &call.inode);
+    else {
+        note(call.mount, result);
+        reply_error(request, result);
+        return;
+    }
+    (void)fuse_reply_entry(request, &entry);
+}
+
+/* There is no inode table: see inode.h. */
+static void operation_forget(fuse_req_t request, fuse_ino_t number, uint64_t lookups)
+{
+    (void)number;
+    (void)lookups;
+    fuse_reply_none(request);
+}
+
+static void operation_forget_multi(fuse_req_t request, size_t count,
+                                   struct fuse_forget_data *forgets)
+{
+    (void)count;
+    (void)forgets;
+    fuse_reply_none(request);
+}
+
+static void operation_getattr(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
+{
+    struct call call = {0};
+    struct tree_node node = {0};
+
+    (void)info;
+    if (!call_begin(request, number, &call))
+        return;
+    int result = tree_stat(call.mount, call.view, &call.inode, &node);
+    note(call.mount, result);
+    if (result < 0)
+        reply_error(request, result);
+    else
+        (void)fuse_reply_attr(request, &node.status, node.attr_timeout);
+}
+
+static void operation_readlink(fuse_req_t request, fuse_ino_t number)
+{
+    CLEANUP_BUFFER struct buffer target = BUFFER_INIT(1024);
+    struct call call = {0};
+
+    if (!call_begin(request, number, &call))
+        return;
+    int result = tree_readlink(call.mount, call.view, &call.inode, &target);
+    if (result < 0)
+        reply_error(request, result);
+    else
+        (void)fuse_reply_readlink(request, buffer_text(&target));
+}
+
+/* No blocks at all: df leaves the mount out, and nobody warns that it is full. */
+static void operation_statfs(fuse_req_t request, fuse_ino_t number)
+{
+    struct call call = {0};
+    struct view_account account = {0};
+
+    if (!call_begin(request, number, &call))
+        return;
+    int result = view_account(call.view, &account);
+    if (result < 0) {
+        reply_error(request, result);
+        return;
+    }
+    struct statvfs status = {
+        .f_bsize = 4096,
+        .f_frsize = 4096,
+        .f_files = (fsfilcnt_t)(account.images + account.received),
+        .f_namemax = TEXT_NAME_MAX,
+    };
+    (void)fuse_reply_statfs(request, &status);
+}
+
+/*
+ * What is not here, and why: access (default_permissions: the kernel decides and never asks), flush
+ * (ENOSYS: the kernel stops asking; all errors come from open and unlink), the xattr calls (ENOSYS: one
+ * question a mount instead of two a file), fallocate, copy_file_range, lseek (the kernel's fallbacks).
+ */
+static const struct fuse_lowlevel_ops table = {
+    .init = operation_init,
+    .lookup = operation_lookup,
+    .forget = operation_forget,
+    .forget_multi = operation_forget_multi,
+    .getattr = operation_getattr,
+    .setattr = operation_setattr,
+    .readlink = operation_readlink,
+    .statfs = operation_statfs,
+    .opendir = operation_opendir,
+    .readdir = operation_readdir,
+    .readdirplus = operation_readdirplus,
+    .fsyncdir = operation_fsync,
+    .open = operation_open,
+    .read = operation_read,
+    .write = operation_write,
+    .release = operation_release,
+    .fsync = operation_fsync,
+    .create = operation_create,
+    .mknod = operation_mknod,
+    .unlink = operation_unlink,
+    .rmdir = operation_rmdir,
+    .mkdir = operation_mkdir,
+    .symlink = operation_symlink,
+    .link = operation_link,
+    .rename = operation_rename,
+};
+
+const struct fuse_lowlevel_ops *operations_table(void)
+{
+    return &table;
+}

@@ -1,0 +1,262 @@
+/* The command line: see the header. */
+#include "fs/options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <fuse_opt.h>
+
+static const char help_text[] =
+    "Usage: imgsharefs [-f] [-d] [-o OPTION[,OPTION...]] REGISTRY MOUNTPOINT\n"
+    "Shows the private VM images of an account as directories; touch shares, rm cancels.\n"
+    "\n"
+    "  -f              stay in the foreground, messages to stderr\n"
+    "  -d              like -f, and log each request\n"
+    "  -h, --help      this text\n"
+    "  -V, --version   the version\n"
+    "\n"
+    "Options after -o:\n"
+    "  account=PIN     act for this account (needed when the registry holds several)\n"
+    "  ro              read-only\n"
+    "  nocancel        cancel no shares\n"
+    "  maxcancel=N     a process may cancel at most N shares of an image a minute (0: no limit)\n"
+    "  allow=FILE      share only with the pins in FILE, one a line\n"
+    "  trust=FILE      pins whose images are shown as trusted\n"
+    "  uid=N           owner of all files (default: who mounts)\n"
+    "  gid=N           group of all files\n"
+    "  umask=OCTAL     permission bits to take away (default 022)\n"
+    "  allow_other     other users may use the mount, as far as the mode bits let them\n"
+    "  and those of mount(8): nosuid, nodev, noexec, noatime, _netdev, nofail, x-*, ...\n"
+    "\n"
+    "See imgsharefs(8). Make a registry with imgshare(1).\n";
+
+const char *options_help(void)
+{
+    return help_text;
+}
+
+/* The numbers as they were typed. */
+struct words {
+    char *account, *allow, *trust, *uid, *gid, *umask, *max_cancel;
+    int read_only, no_cancel, foreground, debug, help, version, allow_other;
+    struct options *options;
+    struct buffer *error;
+    struct buffer *kernel;
+    int places; /* SOURCE and MOUNTPOINT so far */
+};
+
+#define WORD(text, field) {text, offsetof(struct words, field), 1}
+
+static const struct fuse_opt table[] = {
+    WORD("account=%s", account),
+    WORD("allow=%s", allow),
+    WORD("trust=%s", trust),
+    WORD("uid=%s", uid),
+    WORD("gid=%s", gid),
+    WORD("umask=%s", umask),
+    WORD("maxcancel=%s", max_cancel),
+    WORD("ro", read_only),
+    WORD("nocancel", no_cancel),
+    WORD("allow_other", allow_other),
+    WORD("-f", foreground),
+    WORD("-d", debug),
+    WORD("debug", debug),
+    WORD("-h", help),
+    WORD("--help", help),
+    WORD("-V", version),
+    WORD("--version", version),
+    FUSE_OPT_END,
+};
+
+/* Of mount(8) and fstab, and understood by the kernel. */
+static const char *const passed_on[] = {
+    "nosuid", "nodev", "noexec", "exec", "sync", "async", "dirsync", "atime", "noatime",
+};
+
+/* Of fstab, for mount(8) and systemd; or without a meaning here (the tree has no times of access, and
+ * set-user-id files and devices cannot be in it). */
+static const char *const ignored[] = {
+    "rw",     "defaults", "auto",       "noauto",   "user",       "nouser",  "users",
+    "owner",  "group",    "_netdev",    "nofail",   "suid",       "dev",     "relatime",
+    "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "diratime",
+    "nodiratime", "loud", "silent", "default_permissions",
+};
+
+static bool is_in(const char *const *list, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], word) == 0)
+            return true;
+    return false;
+}
+
+#define IS_IN(list, word) is_in(list, sizeof(list) / sizeof((list)[0]), word)
+
+static bool begins(const char *word, const char *with)
+{
+    return strncmp(word, with, strlen(with)) == 0;
+}
+
+static int take_place(struct words *words, const char *place)
+{
+    char **slot = words->places == 0   ? &words->options->source
+                  : words->places == 1 ? &words->options->mountpoint
+                                       : NULL;
+
+    if (!slot) {
+        buffer_printf(words->error, "one word too many: %s", place);
+        return -1;
+    }
+    words->places++;
+    *slot = strdup(place);
+    return *slot ? 0 : -1;
+}
+
+static int take_word(void *data, const char *word, int key, struct fuse_args *out)
+{
+    struct words *words = data;
+
+    (void)out;
+    if (key == FUSE_OPT_KEY_NONOPT)
+        return take_place(words, word);
+    if (IS_IN(passed_on, word)) {
+        buffer_printf(words->kernel, "%s%s", words->kernel->length ? "," : "", word);
+        return 0;
+    }
+    if (IS_IN(ignored, word) || begins(word, "x-") || begins(word, "X-") ||
+        begins(word, "comment="))
+        return 0;
+    buffer_printf(words->error, "unknown option: %s (see imgsharefs --help)", word);
+    return -1;
+}
+
+static int read_number(const char *word, const char *name, int base, unsigned long long maximum,
+                       unsigned long long *out, struct buffer *error)
+{
+    char *end = NULL;
+
+    if (!word)
+        return 0;
+    errno = 0;
+    unsigned long long value = strtoull(word, &end, base);
+    if (*word < '0' || *word > '9' || *end || errno || value > maximum) {
+        buffer_printf(error, "%s=%s: %s", name, word,
+                      base == 8 ? "must be an octal number up to 777" : "must be a whole number");
+        return -EINVAL;
+    }
+    *out = value;
+    return 0;
+}
+
+static int read_numbers(const struct words *words, struct options *options)
+{
+    unsigned long long uid = getuid();
+    unsigned long long gid = getgid();
+    unsigned long long umask_bits = 022;
+    unsigned long long max_cancel = 0;
+    int result = read_number(words->uid, "uid", 10, UINT_MAX - 1, &uid, words->error);
+
+    if (result == 0)
+        result = read_number(words->gid, "gid", 10, UINT_MAX - 1, &gid, words->error);
+    if (result == 0)
+        result = read_number(words->umask, "umask", 8, 0777, &umask_bits, words->error);
+    if (result == 0)
+        result = read_number(words->max_cancel, "maxcancel", 10, INT_MAX, &max_cancel,
+                             words->error);
+    options->uid = (uid_t)uid;
+    options->gid = (gid_t)gid;
+    options->umask = (mode_t)umask_bits;
+    options->max_cancel = (int64_t)max_cancel;
+    return result;
+}
+
+/* The daemon works in /: paths must not depend on where it was started. What is not there is left as
+ * it is, to be complained of where it is used. */
+static int make_absolute(char **path, struct buffer *error)
+{
+    if (!*path)
+        return 0;
+    char *absolute = realpath(*path, NULL);
+    if (!absolute && (*path)[0] != '/') {
+        CLEANUP_FREE char *here = getcwd(NULL, 0);
+        if (!here || asprintf(&absolute, "%s/%s", here, *path) < 0) {
+            buffer_printf(error, "%s: %s", *path, strerror(errno));
+            return -ENOMEM;
+        }
+    }
+    if (absolute) {
+        free(*path);
+        *path = absolute;
+    }
+    return 0;
+}
+
+static int check_places(const struct words *words, struct options *options)
+{
+    if (options->help || options->version)
+        return 0;
+    if (words->places < 2) {
+        buffer_printf(words->error, "%s is missing (see imgsharefs --help)",
+                      words->places == 0 ? "REGISTRY" : "MOUNTPOINT");
+        return -EINVAL;
+    }
+    if (begins(options->source, "jdcloud:")) {
+        buffer_printf(words->error, "%s: this build mounts registries only", options->source);
+        return -EINVAL;
+    }
+    int result = make_absolute(&options->source, words->error);
+    if (result == 0)
+        result = make_absolute(&options->mountpoint, words->error);
+    if (result == 0)
+        result = make_absolute(&options->allow, words->error);
+    if (result == 0)
+        result = make_absolute(&options->trust, words->error);
+    return result;
+}
+
+int options_read(int count, char **words, struct options *out, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer kernel = BUFFER_INIT(4096);
+    struct fuse_args arguments = FUSE_ARGS_INIT(count, words);
+    struct words found = {.options = out, .error = error, .kernel = &kernel};
+
+    memset(out, 0, sizeof(*out));
+    int failed = fuse_opt_parse(&arguments, &found, table, take_word);
+    fuse_opt_free_args(&arguments);
+    out->help = found.help;
+    out->version = found.version;
+    out->debug = found.debug;
+    out->foreground = found.foreground || found.debug;
+    out->read_only = found.read_only;
+    out->no_cancel = found.no_cancel;
+    out->allow_other = found.allow_other;
+    out->account = STEAL(found.account);
+    out->allow = STEAL(found.allow);
+    out->trust = STEAL(found.trust);
+    out->kernel = strdup(buffer_text(&kernel));
+    int result = failed || !out->kernel || buffer_failed(&kernel) ? -EINVAL
+                                                                  : read_numbers(&found, out);
+    if (result == 0)
+        result = check_places(&found, out);
+    free(found.uid);
+    free(found.gid);
+    free(found.umask);
+    free(found.max_cancel);
+    if (result < 0)
+        options_dispose(out);
+    return result;
+}
+
+void options_dispose(struct options *options)
+{
+    free(STEAL(options->account));
+    free(STEAL(options->allow));
+    free(STEAL(options->trust));
+    free(STEAL(options->source));
+    free(STEAL(options->mountpoint));
+    free(STEAL(options->kernel));
+}

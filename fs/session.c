@@ -1,0 +1,303 @@
+/* A session: see the header. */
+#include "fs/session.h"
+
+#include "core/rules/refusal.h"
+#include "fs/log.h"
+#include "fs/notify.h"
+#include "fs/operations.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <time.h>
+
+/* Enough that a commit, a full disk cache and a notification leave some to answer; few enough that
+ * their views cost little memory. */
+#define WORKERS 8
+
+/* How long the end may take: design, two seconds with calls hung. */
+#define END_MS 1500
+
+/* libfuse wakes no thread that reads requests; this does (no handler but an empty one). */
+#define WAKE_SIGNAL (SIGRTMIN + 5)
+
+struct session {
+    struct mount mount;
+    struct catalog *catalog;
+    pthread_t workers[WORKERS];
+    int started;        /* workers */
+    atomic_int serving; /* workers that have not ended */
+    int first_fd;       /* eventfd: the first request was answered */
+    int ended_fd;       /* eventfd: a worker saw the end of the mount */
+    atomic_bool answered;
+};
+
+static void signal_event(int fd)
+{
+    const uint64_t one = 1;
+
+    if (write(fd, &one, sizeof(one)) < 0)
+        log_write(LOG_ERR, "eventfd: %s", strerror(errno));
+}
+
+static void *worker_main(void *context)
+{
+    struct session *session = context;
+    struct fuse_session *fuse = session->mount.session;
+    struct fuse_buf buffer = {.mem = NULL};
+
+    while (!fuse_session_exited(fuse)) {
+        int received = fuse_session_receive_buf(fuse, &buffer);
+        if (received == -EINTR)
+            continue;
+        if (received <= 0)
+            break;
+        fuse_session_process_buf(fuse, &buffer);
+        if (!atomic_exchange(&session->answered, true))
+            signal_event(session->first_fd); /* that was INIT: the kernel lets callers in now */
+    }
+    free(buffer.mem);
+    atomic_fetch_sub(&session->serving, 1);
+    signal_event(session->ended_fd);
+    return NULL;
+}
+
+static void on_wake(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* The signals that the main thread reads from a descriptor. */
+static int open_signals(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction wake = {.sa_handler = on_wake};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(WAKE_SIGNAL, &wake, NULL) < 0)
+        return -errno;
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error)
+        return -error;
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The words that libfuse mounts with. The source is the registry's path, as in fstab, so that mount -a
+ * knows it again; a comma in it must be escaped. */
+static int add_arguments(const struct options *options, bool read_only, struct fuse_args *arguments)
+{
+    char *joined = NULL;
+    CLEANUP_BUFFER struct buffer source = BUFFER_INIT(1 << 16);
+
+    buffer_printf(&source, "fsname=%s", options->source);
+    int failed = buffer_failed(&source) || fuse_opt_add_arg(arguments, "imgsharefs") ||
+                 fuse_opt_add_opt_escaped(&joined, buffer_text(&source)) ||
+                 fuse_opt_add_opt(&joined, "subtype=imgsharefs,default_permissions") ||
+                 (options->allow_other && fuse_opt_add_opt(&joined, "allow_other")) ||
+                 (read_only && fuse_opt_add_opt(&joined, "ro")) ||
+                 (options->kernel[0] && fuse_opt_add_opt(&joined, options->kernel)) ||
+                 fuse_opt_add_arg(arguments, "-o") || fuse_opt_add_arg(arguments, joined) ||
+                 (options->debug && fuse_opt_add_arg(arguments, "-d"));
+    free(joined);
+    return failed ? -ENOMEM : 0;
+}
+
+/* Mounts. On failure libfuse or fusermount3 has said why on stderr. */
+static int open_fuse(const struct options *options, struct session *session, struct buffer *error)
+{
+    bool read_only = options->read_only || !catalog_is_writable(session->catalog);
+    struct fuse_args arguments = FUSE_ARGS_INIT(0, NULL);
+    int result = add_arguments(options, read_only, &arguments);
+
+    if (result == 0) {
+        session->mount.session = fuse_session_new(&arguments, operations_table(),
+                                                  sizeof(struct fuse_lowlevel_ops),
+                                                  &session->mount);
+        result = session->mount.session ? 0 : -EINVAL;
+    }
+    fuse_opt_free_args(&arguments);
+    if (result == 0 && fuse_session_mount(session->mount.session, options->mountpoint) != 0) {
+        fuse_session_destroy(STEAL(session->mount.session));
+        result = -EIO;
+    }
+    if (result < 0)
+        buffer_printf(error, "%s: cannot be mounted%s", options->mountpoint,
+                      access("/dev/fuse", F_OK) < 0 ? ": /dev/fuse is missing (modprobe fuse)"
+                                                    : "");
+    return result;
+}
+
+static int start_workers(struct session *session)
+{
+    for (; session->started < WORKERS; session->started++) {
+        atomic_fetch_add(&session->serving, 1);
+        int error =
+            pthread_create(&session->workers[session->started], NULL, worker_main, session);
+        if (error) {
+            atomic_fetch_sub(&session->serving, 1);
+            return -error;
+        }
+    }
+    return 0;
+}
+
+static void refresh_done(struct refresh *refresh, int result)
+{
+    if (result < 0)
+        log_write(LOG_WARNING, "refresh: %s", strerror(refusal_errno(result)));
+    free(refresh);
+}
+
+/* A signal that came; true if it asks for the end. */
+static bool handle_signal(struct session *session, int signal_fd)
+{
+    struct signalfd_siginfo info = {0};
+
+    if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return false;
+    if (info.ssi_signo != SIGHUP)
+        return true;
+    catalog_reload(session->catalog);
+    struct refresh *refresh = calloc(1, sizeof(*refresh));
+    if (refresh) {
+        refresh->done = refresh_done;
+        catalog_refresh(session->catalog, refresh);
+    }
+    notifier_wake(session->mount.notifier);
+    return false;
+}
+
+/* Serves until the end: a signal, or the mount is gone. */
+static int serve(struct session *session, int signal_fd, int (*ready)(void *context),
+                 void *context)
+{
+    struct pollfd fds[] = {
+        {.fd = signal_fd, .events = POLLIN},
+        {.fd = session->ended_fd, .events = POLLIN},
+        {.fd = session->first_fd, .events = POLLIN},
+    };
+
+    for (;;) {
+        if (poll(fds, 3, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        if (fds[2].revents & POLLIN) {
+            fds[2].fd = -1;
+            int result = ready(context);
+            if (result < 0)
+                return result;
+        }
+        if (fds[0].revents & POLLIN && handle_signal(session, signal_fd))
+            return 0;
+        if (fds[1].revents & POLLIN)
+            return 0;
+    }
+}
+
+/* Waits for the workers to end, which read requests or wait for another process's lock. */
+static bool end_workers(struct session *session)
+{
+    const struct timespec step = {.tv_nsec = 10 * 1000000L};
+
+    for (int waited = 0; atomic_load(&session->serving) > 0; waited += 10) {
+        if (waited >= END_MS)
+            return false;
+        /* In mid-read() a thread does not see the end; once more for one that had not begun to. */
+        for (int i = 0; i < session->started; i++)
+            (void)pthread_kill(session->workers[i], WAKE_SIGNAL);
+        (void)nanosleep(&step, NULL);
+    }
+    for (int i = 0; i < session->started; i++)
+        (void)pthread_join(session->workers[i], NULL);
+    return true;
+}
+
+static void close_fds(struct session *session, int signal_fd)
+{
+    if (session->first_fd >= 0)
+        (void)close(session->first_fd);
+    if (session->ended_fd >= 0)
+        (void)close(session->ended_fd);
+    if (signal_fd >= 0)
+        (void)close(signal_fd);
+}
+
+/* Serves a mount from first to last. */
+static int run_mounted(struct session *session, int signal_fd, int (*ready)(void *context),
+                       void *context, struct buffer *error, bool *busy)
+{
+    int result = notifier_start(&session->mount, &session->mount.notifier);
+
+    if (result == 0)
+        result = start_workers(session);
+    if (result < 0)
+        buffer_printf(error, "threads: %s", strerror(-result));
+    else
+        result = serve(session, signal_fd, ready, context);
+
+    session->catalog->source.ops->close(&session->catalog->source);
+    fuse_session_exit(session->mount.session);
+    fuse_session_unmount(session->mount.session);
+    *busy = !end_workers(session);
+    if (*busy)
+        return result;
+    notifier_stop(STEAL(session->mount.notifier));
+    fuse_session_destroy(STEAL(session->mount.session));
+    return result;
+}
+
+int session_run(const struct options *options, int (*ready)(void *context), void *context,
+                struct buffer *error, bool *busy)
+{
+    struct session *session = calloc(1, sizeof(*session));
+    const struct catalog_options wanted = {
+        .path = options->source,
+        .account = options->account,
+        .allow = options->allow,
+        .trust = options->trust,
+        .no_cancel = options->no_cancel,
+        .max_cancel = options->max_cancel,
+    };
+
+    *busy = false;
+    if (!session)
+        return -ENOMEM;
+    log_take_fuse();
+    session->first_fd = eventfd(0, EFD_CLOEXEC);
+    session->ended_fd = eventfd(0, EFD_CLOEXEC);
+    int signal_fd = open_signals();
+    int result = session->first_fd < 0 || session->ended_fd < 0 ? -EMFILE
+                 : signal_fd < 0                                ? signal_fd
+                                                                : 0;
+    if (result == 0)
+        result = catalog_open(&wanted, error, &session->catalog);
+    if (result == 0) {
+        result = mount_init(&session->mount, session->catalog);
+        session->mount.uid = options->uid;
+        session->mount.gid = options->gid;
+        session->mount.umask = options->umask;
+        if (result == 0)
+            result = open_fuse(options, session, error);
+        if (result == 0)
+            result = run_mounted(session, signal_fd, ready, context, error, busy);
+        if (*busy)
+            return result; /* a thread still uses all of this */
+        mount_dispose(&session->mount);
+    }
+    catalog_close(session->catalog);
+    close_fds(session, signal_fd);
+    free(session);
+    return result;
+}
