@@ -17,6 +17,26 @@
 /* At most this much of the log a READ: the kernel asks for less. */
 #define EVENTS_READ_MAX (1 << 20)
 
+/* What a handle shows. The reply to a READ lets the reader close the file, and the RELEASE may be served
+ * by another thread before the one that replied is done with the text: so it is counted. */
+struct content {
+    atomic_int users;
+    struct buffer text;
+};
+
+static struct content *content_of(const struct fuse_file_info *info)
+{
+    return (struct content *)(uintptr_t)info->fh;
+}
+
+static void content_release(struct content *content)
+{
+    if (atomic_fetch_sub(&content->users, 1) == 1) {
+        buffer_dispose(&content->text);
+        free(content);
+    }
+}
+
 void files_set_share(struct fuse_file_info *info)
 {
     /* Past the page cache: a write has to reach us, to be refused where write(2) hears it. */
@@ -43,26 +63,26 @@ static void open_share(fuse_req_t request, fuse_ino_t number, const struct call 
 
 static void open_content(fuse_req_t request, const struct call *call, struct fuse_file_info *info)
 {
-    struct buffer *content = malloc(sizeof(*content));
+    struct content *content = calloc(1, sizeof(*content));
 
     if (!content) {
         reply_error(request, -ENOMEM);
         return;
     }
-    *content = (struct buffer)BUFFER_INIT(ATTRIBUTE_MAX);
-    int result = tree_content(call->mount, call->view, &call->inode, content);
+    atomic_init(&content->users, 1);
+    content->text = (struct buffer)BUFFER_INIT(ATTRIBUTE_MAX);
+    int result = tree_content(call->mount, call->view, &call->inode, &content->text);
     if (result == 0) {
         bool derived = tree_is_derived(&call->inode);
         info->direct_io = derived;
         info->keep_cache = !derived;
         info->fh = (uint64_t)(uintptr_t)content;
         if (fuse_reply_open(request, info) == 0)
-            return;
+            return; /* the handle's now: RELEASE lets go of it */
     } else {
         reply_error(request, result);
     }
-    buffer_dispose(content);
-    free(content);
+    content_release(content);
 }
 
 void operation_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
@@ -100,20 +120,25 @@ static void read_events(fuse_req_t request, const struct call *call, size_t size
 void operation_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset,
                     struct fuse_file_info *info)
 {
-    const struct buffer *content = (const struct buffer *)(uintptr_t)info->fh;
+    struct content *content = content_of(info);
     struct call call = {0};
 
-    if (!call_begin(request, number, &call))
-        return;
-    if (call.inode.kind == INODE_EVENTS) {
-        read_events(request, &call, size, offset);
+    if (!content) {
+        if (!call_begin(request, number, &call))
+            return;
+        if (call.inode.kind == INODE_EVENTS)
+            read_events(request, &call, size, offset);
+        else /* a share: nothing in it */
+            (void)fuse_reply_buf(request, NULL, 0);
         return;
     }
-    size_t length = content ? content->length : 0;
+    atomic_fetch_add(&content->users, 1);
+    size_t length = content->text.length;
     size_t begin = offset < 0 || (size_t)offset > length ? length : (size_t)offset;
     size_t rest = length - begin;
-    (void)fuse_reply_buf(request, rest > 0 ? content->text + begin : NULL,
+    (void)fuse_reply_buf(request, rest > 0 ? content->text.text + begin : NULL,
                          rest < size ? rest : size);
+    content_release(content);
 }
 
 void operation_write(fuse_req_t request, fuse_ino_t number, const char *data, size_t size,
@@ -132,15 +157,13 @@ void operation_write(fuse_req_t request, fuse_ino_t number, const char *data, si
 void operation_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
 {
     struct mount *mount = fuse_req_userdata(request);
-    struct buffer *content = (struct buffer *)(uintptr_t)info->fh;
+    struct content *content = content_of(info);
     struct inode inode = {0};
 
-    if (content) {
-        buffer_dispose(content);
-        free(content);
-    } else if (inode_decode(number, &inode) && inode.kind == INODE_SHARE) {
+    if (content)
+        content_release(content);
+    else if (inode_decode(number, &inode) && inode.kind == INODE_SHARE)
         tally_remove(&mount->opens, number);
-    }
     reply_error(request, 0);
 }
 
