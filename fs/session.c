@@ -247,7 +247,7 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
     else
         result = serve(session, signal_fd, ready, context);
 
-    session->catalog->source.ops->close(&session->catalog->source);
+    catalog_stop(session->catalog);
     fuse_session_exit(session->mount.session);
     fuse_session_unmount(session->mount.session);
     *busy = !end_workers(session);

@@ -104,14 +104,16 @@ int catalog_open(const struct catalog_options *options, struct buffer *error,
     return 0;
 }
 
+void catalog_stop(struct catalog *catalog)
+{
+    catalog->source.ops->close(&catalog->source);
+}
+
 void catalog_close(struct catalog *catalog)
 {
     if (!catalog)
         return;
-    if (catalog->writer) {
-        catalog->source.ops->close(&catalog->source);
-        writer_free(catalog->writer);
-    }
+    writer_free(catalog->writer);
     store_close(&catalog->store);
     pin_list_free(catalog->allow);
     pin_list_free(catalog->trust);

@@ -58,8 +58,12 @@ struct catalog {
 int catalog_open(const struct catalog_options *options, struct buffer *error,
                  struct catalog **out) MUST_CHECK;
 
-/* Ends what is under way (each change gets its done()) and frees everything. Views must be closed
- * first, and no call comes after it. */
+/* From now on nothing waits for another process or for the network: what does, ends with
+ * -REFUSAL_INTERRUPTED. Once, before the threads that make changes are waited for. */
+void catalog_stop(struct catalog *catalog);
+
+/* Waits for the commit under way, and frees everything. Views must be closed first, and no call comes
+ * after it. NULL is allowed. */
 void catalog_close(struct catalog *catalog);
 
 /* Whether the store can be written. */

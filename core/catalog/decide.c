@@ -41,7 +41,8 @@ static int decide_share(struct catalog *catalog, struct connection *connection,
                               &change->created_ns);
     if (result < 0)
         return result;
-    share.shared = result == 1;
+    /* To who received the image, the shares of others are not there. */
+    share.shared = result == 1 && (share.image.owned || share.own_pin);
     result = write_has_account(connection, change->name);
     if (result < 0)
         return result;

@@ -37,6 +37,8 @@ void event_format(struct buffer *out, const struct event *event)
     if (event->name)
         text_logfmt(out, event->key, event->name);
     format_outcome(out, event);
+    if (event->extra)
+        buffer_puts(out, event->extra);
     if (event->repeated > 0)
         buffer_printf(out, " repeated=%lld", (long long)event->repeated);
     if (caller) {

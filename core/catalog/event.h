@@ -35,6 +35,7 @@ struct event {
     const char *name;   /* or NULL */
     int result;         /* 0, or the negative refusal/errno */
     const char *detail; /* message of a result that has no row in the refusal table, or NULL */
+    const char *extra;  /* more of the line, " key=value" as it is to be, or NULL */
     int64_t repeated;   /* equal ones that were left out before this one */
     const struct caller *caller; /* or NULL: the program itself */
 };

@@ -104,7 +104,8 @@ static int64_t registry_confirmed(struct source *source, struct view *view, int6
 
 static void registry_close(struct source *source)
 {
-    writer_stop(source->catalog->writer);
+    if (source->catalog->writer)
+        writer_stop(source->catalog->writer);
 }
 
 static const struct source_ops registry_ops = {

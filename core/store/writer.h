@@ -45,7 +45,7 @@ struct writer;
 int writer_new(struct connection *connection, int lock_fd, struct writer **out) MUST_CHECK;
 
 /* Waits until the running commit has ended, and frees the writer. Jobs must not be submitted any
- * more. */
+ * more. NULL is allowed. */
 void writer_free(struct writer *writer);
 
 /* Queues JOB, and commits if no other thread does. JOB belongs to the writer until done(). Any
