@@ -80,14 +80,16 @@ static void request_done(struct change *change, int result)
     free(request);
 }
 
-/* A request for IMAGE (row, or 0) about NAME, or NULL when memory ran out and FUSE was answered. */
+/* A request for IMAGE (row, or 0) about NAME, or NULL when FUSE was answered: memory ran out, or the
+ * name is longer than any pin, of which no part must be taken for a pin. */
 static struct request *request_new(fuse_req_t fuse, enum change_action action, int64_t image,
                                    const char *name)
 {
-    struct request *request = calloc(1, sizeof(*request));
+    bool fits = strlen(name) <= TEXT_NAME_MAX;
+    struct request *request = fits ? calloc(1, sizeof(*request)) : NULL;
 
     if (!request) {
-        reply_error(fuse, -ENOMEM);
+        reply_error(fuse, fits ? -ENOMEM : -ENAMETOOLONG);
         return NULL;
     }
     request->fuse = fuse;
