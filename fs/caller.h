@@ -8,9 +8,9 @@
 #include "fs/mount.h"
 
 /* Fills OUT from the request and from /proc: the thread group behind the thread that asked, its
- * executable (its command name where that may not be read), and its login session's user. The caller
- * waits in the kernel for our answer, so that its /proc entry is its own. What cannot be read is left
- * empty. */
+ * executable (its command name where that may not be read), and its login session's user. The
+ * caller waits in the kernel for our answer, so that its /proc entry is its own. What cannot be
+ * read is left empty. */
 void caller_read(fuse_req_t request, struct caller *out);
 
 #endif

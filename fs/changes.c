@@ -1,9 +1,9 @@
 /*
  * Changes: create, mknod, unlink, setattr, and the calls that are always refused.
  *
- * A change is handed to the catalog, and the answer goes out from whichever thread has committed it.
- * While it is unanswered its image is in the tally of changes: the notifier leaves that directory's
- * names alone, whose lock the caller holds in the kernel.
+ * A change is handed to the catalog, and the answer goes out from whichever thread has committed
+ * it. While it is unanswered its image is in the tally of changes: the notifier leaves that
+ * directory's names alone, whose lock the caller holds in the kernel.
  */
 #include "fs/operations.h"
 
@@ -80,8 +80,8 @@ static void request_done(struct change *change, int result)
     free(request);
 }
 
-/* A request for IMAGE (row, or 0) about NAME, or NULL when FUSE was answered: memory ran out, or the
- * name is longer than any pin, of which no part must be taken for a pin. */
+/* A request for IMAGE (row, or 0) about NAME, or NULL when FUSE was answered: memory ran out, or
+ * the name is longer than any pin, of which no part must be taken for a pin. */
 static struct request *request_new(fuse_req_t fuse, enum change_action action, int64_t image,
                                    const char *name)
 {
@@ -389,8 +389,8 @@ void operation_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, 
         refusal = -REFUSAL_TREE_MODE;
 
     if (refusal < 0)
-        change_refuse(fuse, to_set & FUSE_SET_ATTR_SIZE ? "truncate" : "setattr", &call.inode,
-                      NULL, refusal);
+        change_refuse(fuse, to_set & FUSE_SET_ATTR_SIZE ? "truncate" : "setattr", &call.inode, NULL,
+                      refusal);
     else if (directory && (to_set & now) == now && node.status.st_nlink > 0)
         refresh(fuse, &call); /* explicit times (rsync, tar, cp -a) are accepted and ignored */
     else

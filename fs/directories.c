@@ -8,10 +8,10 @@
 
 /* Whether the kernel may keep the listing of a directory.
  *
- * Not where entries go away: a cached listing that ends on a page boundary loses entries when the one
- * that a reader stands on was removed (a kernel bug: shares/ with names of 1..8 bytes showed it). In
- * private/ and in an image's directory nothing is ever removed, and what is added is told by
- * notification. */
+ * Not where entries go away: a cached listing that ends on a page boundary loses entries when the
+ * one that a reader stands on was removed (a kernel bug: shares/ with names of 1..8 bytes showed
+ * it). In private/ and in an image's directory nothing is ever removed, and what is added is told
+ * by notification. */
 static bool is_listing_kept(enum inode_kind kind)
 {
     return kind == INODE_ROOT || kind == INODE_ACCOUNT || kind == INODE_BY_NAME ||

@@ -1,8 +1,8 @@
 /*
  * Regular files: open, read, write, release, fsync.
  *
- * A file's content is made at open and kept with the handle, so that a reader in small steps sees one
- * state. The log (events) is read by offset instead, as tail does. Shares are empty.
+ * A file's content is made at open and kept with the handle, so that a reader in small steps sees
+ * one state. The log (events) is read by offset instead, as tail does. Shares are empty.
  */
 #include "fs/operations.h"
 
@@ -17,8 +17,8 @@
 /* At most this much of the log a READ: the kernel asks for less. */
 #define EVENTS_READ_MAX (1 << 20)
 
-/* What a handle shows. The reply to a READ lets the reader close the file, and the RELEASE may be served
- * by another thread before the one that replied is done with the text: so it is counted. */
+/* What a handle shows. The reply to a READ lets the reader close the file, and the RELEASE may be
+ * served by another thread before the one that replied is done with the text: so it is counted. */
 struct content {
     atomic_int users;
     struct buffer text;

@@ -1,9 +1,9 @@
 /*
  * Inode numbers: what they say, and what they do not.
  *
- * A number decodes to what it names: a kind, and the row id of the thing in the store. So there is no
- * table of inodes in the daemon, no lookup count to keep, nothing to forget and nothing to rebuild
- * after a restart; `forget` is answered by doing nothing.
+ * A number decodes to what it names: a kind, and the row id of the thing in the store. So there is
+ * no table of inodes in the daemon, no lookup count to keep, nothing to forget and nothing to
+ * rebuild after a restart; `forget` is answered by doing nothing.
  *
  *     63                                     6 5      0
  *     +---------------------------------------+--------+
@@ -16,15 +16,15 @@
  *
  * What follows from it:
  * - Numbers are the same after a remount, a restart, a cache drop: row ids stay.
- * - A number is never used for another thing: row ids are AUTOINCREMENT. A share that is cancelled and
- *   made again has a new row and a new number, and the old number is answered with ESTALE, upon which
- *   the kernel looks the name up again. So the generation can stay 0.
- * - A number says nothing about whether the thing is there still, or whether this account may see it:
- *   every operation asks the store.
- * - The same image seen by two accounts' mounts has the same numbers; a mount shows it in private/ or
- *   in shared/, never in both.
- * - A symbolic link in by-name/ or by-account/ has a number of its own kind, with the row of what it
- *   stands for.
+ * - A number is never used for another thing: row ids are AUTOINCREMENT. A share that is
+ *   cancelled and made again has a new row and a new number, and the old number is answered with
+ *   ESTALE, upon which the kernel looks the name up again. So the generation can stay 0.
+ * - A number says nothing about whether the thing is there still, or whether this account may see
+ *   it: every operation asks the store.
+ * - The same image seen by two accounts' mounts has the same numbers; a mount shows it in
+ *   private/ or in shared/, never in both.
+ * - A symbolic link in by-name/ or by-account/ has a number of its own kind, with the row of what
+ *   it stands for.
  */
 #ifndef FS_INODE_H
 #define FS_INODE_H
@@ -46,13 +46,13 @@ enum inode_kind {
     INODE_PRIVATE = 11,
     INODE_SHARED = 12,
 
-    INODE_IMAGE = 16,      /* row: image */
-    INODE_SHARES = 17,     /* row: image */
-    INODE_SHARE = 18,      /* row: share */
-    INODE_NAME = 19,       /* by-name/private/NAME; row: image */
-    INODE_OWNER = 20,      /* by-name/shared/OWNER/; row: recipient */
-    INODE_OWNER_NAME = 21, /* by-name/shared/OWNER/NAME; row: image */
-    INODE_RECIPIENT = 22,  /* by-account/PIN/; row: recipient */
+    INODE_IMAGE = 16,           /* row: image */
+    INODE_SHARES = 17,          /* row: image */
+    INODE_SHARE = 18,           /* row: share */
+    INODE_NAME = 19,            /* by-name/private/NAME; row: image */
+    INODE_OWNER = 20,           /* by-name/shared/OWNER/; row: recipient */
+    INODE_OWNER_NAME = 21,      /* by-name/shared/OWNER/NAME; row: image */
+    INODE_RECIPIENT = 22,       /* by-account/PIN/; row: recipient */
     INODE_RECIPIENT_IMAGE = 23, /* by-account/PIN/ID; row: share */
 
     INODE_ATTRIBUTE = 32, /* ID/ATTRIBUTE; row: image */

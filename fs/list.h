@@ -1,9 +1,10 @@
 /*
  * Listing a directory: READDIR and READDIRPLUS from the store, a page at a time.
  *
- * The offset of an entry says where to go on after it: 1 and 2 for "." and "..", then the entry's row
- * (or its place in a fixed directory) plus LIST_FIRST. Rows are never used again and the store pages by
- * key, so that entries that come and go between two calls make no other be missed or seen twice.
+ * The offset of an entry says where to go on after it: 1 and 2 for "." and "..", then the entry's
+ * row (or its place in a fixed directory) plus LIST_FIRST. Rows are never used again and the store
+ * pages by key, so that entries that come and go between two calls make no other be missed or seen
+ * twice.
  */
 #ifndef FS_LIST_H
 #define FS_LIST_H

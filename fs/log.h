@@ -1,6 +1,6 @@
 /*
- * Messages of the program: to stderr while somebody looks (before the mount is usable, and with -f), to
- * syslog once it is in the background.
+ * Messages of the program: to stderr while somebody looks (before the mount is usable, and with
+ * -f), to syslog once it is in the background.
  */
 #ifndef FS_LOG_H
 #define FS_LOG_H

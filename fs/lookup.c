@@ -51,8 +51,8 @@ static int lookup_in_image(struct mount *mount, struct view *view, int64_t row, 
     return known ? tree_stat(mount, view, &inode, out) : -ENOENT;
 }
 
-static int lookup_share(struct mount *mount, struct view *view, int64_t image_row,
-                        const char *name, struct tree_node *out)
+static int lookup_share(struct mount *mount, struct view *view, int64_t image_row, const char *name,
+                        struct tree_node *out)
 {
     struct view_share share = {0};
     struct view_image image = {0};

@@ -1,9 +1,9 @@
 /*
  * imgsharefs: mounts a registry of VM images.
  *
- * In the background the work is done by a child that is forked before anything is opened: threads, the
- * store and the mount are all its own. The parent waits until the mount can be used, and says by its exit
- * status whether it can.
+ * In the background the work is done by a child that is forked before anything is opened: threads,
+ * the store and the mount are all its own. The parent waits until the mount can be used, and says
+ * by its exit status whether it can.
  */
 #include "fs/log.h"
 #include "fs/mountpoint.h"

@@ -2,8 +2,8 @@
  * A mount: the context that every operation gets (fuse_req_userdata).
  *
  * Threads: the main thread waits for signals; workers serve requests; the notifier has two threads
- * (notify.h). Each worker and the notifier read through a view of their own. Shared between workers are
- * the catalog (which has its own locks), and the two small tables here.
+ * (notify.h). Each worker and the notifier read through a view of their own. Shared between workers
+ * are the catalog (which has its own locks), and the two small tables here.
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
@@ -17,8 +17,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* How long the kernel may keep what it knows: the bound of any notification that was missed. Seconds.
- * After a gap in the feed the short one holds for a minute. */
+/* How long the kernel may keep what it knows: the bound of any notification that was missed.
+ * Seconds. After a gap in the feed the short one holds for a minute. */
 #define MOUNT_TIMEOUT 60.0
 #define MOUNT_TIMEOUT_SHORT 1.0
 #define MOUNT_SHORT_NS (60 * 1000000000LL)
@@ -54,9 +54,9 @@ struct mount {
     uid_t uid; /* of everything in the tree */
     gid_t gid;
     mode_t umask;
-    pthread_key_t view_key;        /* the thread's struct view *, opened when first needed */
-    struct tally opens;            /* shares open in this mount, by inode number */
-    struct tally changes;          /* changes without an answer yet, by image row */
+    pthread_key_t view_key;         /* the thread's struct view *, opened when first needed */
+    struct tally opens;             /* shares open in this mount, by inode number */
+    struct tally changes;           /* changes without an answer yet, by image row */
     _Atomic int64_t short_until_ns; /* until then timeouts are short */
 };
 

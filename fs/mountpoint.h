@@ -6,8 +6,8 @@
 
 #include "core/base/buffer.h"
 
-/* Checks that PATH (absolute) is an empty directory on which none of our mounts is. 0, or a negative
- * errno with ERROR saying what it is instead, and the remedy. */
+/* Checks that PATH (absolute) is an empty directory on which none of our mounts is. 0, or a
+ * negative errno with ERROR saying what it is instead, and the remedy. */
 int mountpoint_check(const char *path, struct buffer *error) MUST_CHECK;
 
 #endif

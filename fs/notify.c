@@ -39,14 +39,14 @@ struct notifier {
     int64_t known;   /* the feed's row up to which all was told */
 
     pthread_mutex_t mutex;
-    pthread_cond_t news;    /* something waits, or the end has come */
-    struct waiting *first;  /* under mutex */
-    struct waiting **last;  /* under mutex */
-    size_t count;           /* under mutex */
+    pthread_cond_t news;   /* something waits, or the end has come */
+    struct waiting *first; /* under mutex */
+    struct waiting **last; /* under mutex */
+    size_t count;          /* under mutex */
 };
 
-/* An answer of -ENOENT says that the kernel does not know the inode: nothing to drop. Any other failure
- * is that of a mount that is going away. */
+/* An answer of -ENOENT says that the kernel does not know the inode: nothing to drop. Any other
+ * failure is that of a mount that is going away. */
 static void drop_inode(struct notifier *notifier, uint64_t number)
 {
     (void)fuse_lowlevel_notify_inval_inode(notifier->mount->session, number, 0, 0);
@@ -109,8 +109,7 @@ static void drop_image_names(struct notifier *notifier, struct view *view,
     bool own = image->owner == view->account;
 
     drop_name(notifier, inode_number(own ? INODE_PRIVATE : INODE_SHARED, 0), image->id);
-    if (image->is_new || !own ||
-        view_shares(view, image->row, 0, drop_share_name, &names) < 0)
+    if (image->is_new || !own || view_shares(view, image->row, 0, drop_share_name, &names) < 0)
         return;
     for (size_t at = 0; at < names.length; at += strlen(names.text + at) + 1)
         drop_name(notifier, inode_number(INODE_SHARES, image->row), names.text + at);
@@ -158,8 +157,8 @@ static void tell_names(struct notifier *notifier, const struct feed_row *row)
     }
 }
 
-/* Something was missed. What the kernel holds is not known, so it may hold it for a moment only, and
- * all listings are dropped. */
+/* Something was missed. What the kernel holds is not known, so it may hold it for a moment only,
+ * and all listings are dropped. */
 static void handle_gap(struct notifier *notifier)
 {
     atomic_store(&notifier->mount->short_until_ns, text_now() + MOUNT_SHORT_NS);
@@ -228,8 +227,8 @@ static void *poller_main(void *context)
         int64_t version = 0;
         uint64_t wakes = 0;
 
-        if (poll(&poll_fd, 1, POLL_MS) > 0 &&
-            read(notifier->wake_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
+        if (poll(&poll_fd, 1, POLL_MS) > 0 && read(notifier->wake_fd, &wakes, sizeof(wakes)) < 0 &&
+            errno != EAGAIN)
             break;
         if (!view && mount_view(notifier->mount, &view) < 0)
             continue;
@@ -241,9 +240,9 @@ static void *poller_main(void *context)
     return NULL;
 }
 
-/* Takes the first thing whose directory has no change under way that was so when the news came: one that
- * began later can be waited for, or the names of a busy directory would never get their turn. Under the
- * mutex. */
+/* Takes the first thing whose directory has no change under way that was so when the news came: one
+ * that began later can be waited for, or the names of a busy directory would never get their turn.
+ * Under the mutex. */
 static struct waiting *take_waiting(struct notifier *notifier)
 {
     for (struct waiting **at = &notifier->first; *at; at = &(*at)->next) {
@@ -261,8 +260,8 @@ static struct waiting *take_waiting(struct notifier *notifier)
     return NULL;
 }
 
-/* Names that were put off are looked at again after a moment: that spares every change a signal. Under
- * the mutex. */
+/* Names that were put off are looked at again after a moment: that spares every change a signal.
+ * Under the mutex. */
 static void wait_for_news(struct notifier *notifier)
 {
     struct timespec until = {0};

@@ -3,9 +3,9 @@
  *
  * Two threads that hold no lock and serve no request, and no request ever waits for them. The first
  * looks for news (four times a second, and when woken), and makes the kernel drop listings and
- * attributes: that takes no directory lock in the kernel and is never late. The second makes it drop
- * names, which takes the directory's lock, and so can wait for whoever holds it: names of a directory
- * with an unanswered change of this mount are put off until that is answered.
+ * attributes: that takes no directory lock in the kernel and is never late. The second makes it
+ * drop names, which takes the directory's lock, and so can wait for whoever holds it: names of a
+ * directory with an unanswered change of this mount are put off until that is answered.
  *
  * This mount's own changes need no telling: the kernel made them itself, and what follows from them
  * (derived files, by-account/) it does not keep.

@@ -46,8 +46,8 @@ static void operation_init(void *user_data, struct fuse_conn_info *connection)
 {
     (void)user_data;
     /* Requests are small: the copies that splice saves cost less than its pipes. */
-    connection->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
-                                    FUSE_CAP_SPLICE_MOVE);
+    connection->want &=
+        ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
     /* A write must reach us to be refused: no writeback cache. */
     connection->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
 }
@@ -143,8 +143,9 @@ static void operation_statfs(fuse_req_t request, fuse_ino_t number)
 
 /*
  * What is not here, and why: access (default_permissions: the kernel decides and never asks), flush
- * (ENOSYS: the kernel stops asking; all errors come from open and unlink), the xattr calls (ENOSYS: one
- * question a mount instead of two a file), fallocate, copy_file_range, lseek (the kernel's fallbacks).
+ * (ENOSYS: the kernel stops asking; all errors come from open and unlink), the xattr calls (ENOSYS:
+ * one question a mount instead of two a file), fallocate, copy_file_range, lseek (the kernel's
+ * fallbacks).
  */
 static const struct fuse_lowlevel_ops table = {
     .init = operation_init,

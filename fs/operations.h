@@ -5,8 +5,8 @@
  *   directories.c opendir, readdir, readdirplus
  *   changes.c     create, mknod, unlink, setattr, and the calls that are always refused
  *
- * An operation decodes the inode, asks core/, and replies; it decides nothing. Refusals of core become
- * errnos in one place, reply_error().
+ * An operation decodes the inode, asks core/, and replies; it decides nothing. Refusals of core
+ * become errnos in one place, reply_error().
  */
 #ifndef FS_OPERATIONS_H
 #define FS_OPERATIONS_H
@@ -59,8 +59,7 @@ void operation_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mo
 void operation_unlink(fuse_req_t request, fuse_ino_t parent, const char *name);
 void operation_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name);
 void operation_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode);
-void operation_symlink(fuse_req_t request, const char *target, fuse_ino_t parent,
-                       const char *name);
+void operation_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name);
 void operation_link(fuse_req_t request, fuse_ino_t number, fuse_ino_t parent, const char *name);
 void operation_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
                       fuse_ino_t new_parent, const char *new_name, unsigned flags);

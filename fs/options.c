@@ -49,7 +49,10 @@ struct words {
     int places; /* SOURCE and MOUNTPOINT so far */
 };
 
-#define WORD(text, field) {text, offsetof(struct words, field), 1}
+#define WORD(text, field)                                                                          \
+    {                                                                                              \
+        text, offsetof(struct words, field), 1                                                     \
+    }
 
 static const struct fuse_opt table[] = {
     WORD("account=%s", account),
@@ -77,13 +80,13 @@ static const char *const passed_on[] = {
     "nosuid", "nodev", "noexec", "exec", "sync", "async", "dirsync", "atime", "noatime",
 };
 
-/* Of fstab, for mount(8) and systemd; or without a meaning here (the tree has no times of access, and
- * set-user-id files and devices cannot be in it). */
+/* Of fstab, for mount(8) and systemd; or without a meaning here (the tree has no times of access,
+ * and set-user-id files and devices cannot be in it). */
 static const char *const ignored[] = {
-    "rw",     "defaults", "auto",       "noauto",   "user",       "nouser",  "users",
-    "owner",  "group",    "_netdev",    "nofail",   "suid",       "dev",     "relatime",
-    "norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "diratime",
-    "nodiratime", "loud", "silent", "default_permissions",
+    "rw",         "defaults", "auto",       "noauto",      "user",          "nouser",
+    "users",      "owner",    "group",      "_netdev",     "nofail",        "suid",
+    "dev",        "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime",
+    "nolazytime", "diratime", "nodiratime", "loud",        "silent",        "default_permissions",
 };
 
 static bool is_in(const char *const *list, size_t count, const char *word)
@@ -165,8 +168,8 @@ static int read_numbers(const struct words *words, struct options *options)
     if (result == 0)
         result = read_number(words->umask, "umask", 8, 0777, &umask_bits, words->error);
     if (result == 0)
-        result = read_number(words->max_cancel, "maxcancel", 10, INT_MAX, &max_cancel,
-                             words->error);
+        result =
+            read_number(words->max_cancel, "maxcancel", 10, INT_MAX, &max_cancel, words->error);
     options->uid = (uid_t)uid;
     options->gid = (gid_t)gid;
     options->umask = (mode_t)umask_bits;
@@ -174,8 +177,8 @@ static int read_numbers(const struct words *words, struct options *options)
     return result;
 }
 
-/* The daemon works in /: paths must not depend on where it was started. What is not there is left as
- * it is, to be complained of where it is used. */
+/* The daemon works in /: paths must not depend on where it was started. What is not there is left
+ * as it is, to be complained of where it is used. */
 static int make_absolute(char **path, struct buffer *error)
 {
     if (!*path)
@@ -238,8 +241,8 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
     out->allow = STEAL(found.allow);
     out->trust = STEAL(found.trust);
     out->kernel = strdup(buffer_text(&kernel));
-    int result = failed || !out->kernel || buffer_failed(&kernel) ? -EINVAL
-                                                                  : read_numbers(&found, out);
+    int result =
+        failed || !out->kernel || buffer_failed(&kernel) ? -EINVAL : read_numbers(&found, out);
     if (result == 0)
         result = check_places(&found, out);
     free(found.uid);

@@ -23,16 +23,17 @@ struct options {
     int64_t max_cancel; /* 0 = no limit */
     uid_t uid;          /* of the tree; default: the caller's */
     gid_t gid;
-    mode_t umask;       /* default 022 */
-    char *account;      /* or NULL */
-    char *allow;        /* or NULL */
-    char *trust;        /* or NULL */
-    char *source;       /* the registry */
+    mode_t umask;  /* default 022 */
+    char *account; /* or NULL */
+    char *allow;   /* or NULL */
+    char *trust;   /* or NULL */
+    char *source;  /* the registry */
     char *mountpoint;
-    char *kernel;       /* mount options for libfuse, comma separated; "" if none */
+    char *kernel; /* mount options for libfuse, comma separated; "" if none */
 };
 
-/* Reads the command line. 0, or -EINVAL (or another negative errno) with ERROR naming what is wrong. */
+/* Reads the command line. 0, or -EINVAL (or another negative errno) with ERROR naming what is
+ * wrong. */
 int options_read(int count, char **words, struct options *out, struct buffer *error) MUST_CHECK;
 
 void options_dispose(struct options *options);

@@ -92,8 +92,8 @@ static int open_signals(void)
     return fd < 0 ? -errno : fd;
 }
 
-/* The words that libfuse mounts with. The source is the registry's path, as in fstab, so that mount -a
- * knows it again; a comma in it must be escaped. */
+/* The words that libfuse mounts with. The source is the registry's path, as in fstab, so that mount
+ * -a knows it again; a comma in it must be escaped. */
 static int add_arguments(const struct options *options, bool read_only, struct fuse_args *arguments)
 {
     char *joined = NULL;
@@ -120,9 +120,8 @@ static int open_fuse(const struct options *options, struct session *session, str
     int result = add_arguments(options, read_only, &arguments);
 
     if (result == 0) {
-        session->mount.session = fuse_session_new(&arguments, operations_table(),
-                                                  sizeof(struct fuse_lowlevel_ops),
-                                                  &session->mount);
+        session->mount.session = fuse_session_new(
+            &arguments, operations_table(), sizeof(struct fuse_lowlevel_ops), &session->mount);
         result = session->mount.session ? 0 : -EINVAL;
     }
     fuse_opt_free_args(&arguments);
@@ -141,8 +140,7 @@ static int start_workers(struct session *session)
 {
     for (; session->started < WORKERS; session->started++) {
         atomic_fetch_add(&session->serving, 1);
-        int error =
-            pthread_create(&session->workers[session->started], NULL, worker_main, session);
+        int error = pthread_create(&session->workers[session->started], NULL, worker_main, session);
         if (error) {
             atomic_fetch_sub(&session->serving, 1);
             return -error;
@@ -178,8 +176,7 @@ static bool handle_signal(struct session *session, int signal_fd)
 }
 
 /* Serves until the end: a signal, or the mount is gone. */
-static int serve(struct session *session, int signal_fd, int (*ready)(void *context),
-                 void *context)
+static int serve(struct session *session, int signal_fd, int (*ready)(void *context), void *context)
 {
     struct pollfd fds[] = {
         {.fd = signal_fd, .events = POLLIN},

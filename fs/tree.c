@@ -19,16 +19,11 @@
 #define BLOCK_SIZE 4096
 
 static const struct tree_fixed fixed[] = {
-    {INODE_ROOT, "README", INODE_README},
-    {INODE_ROOT, "account", INODE_ACCOUNT},
-    {INODE_ROOT, "status", INODE_STATUS},
-    {INODE_ROOT, "events", INODE_EVENTS},
-    {INODE_ROOT, "by-name", INODE_BY_NAME},
-    {INODE_ROOT, "by-account", INODE_BY_ACCOUNT},
-    {INODE_ROOT, "private", INODE_PRIVATE},
-    {INODE_ROOT, "shared", INODE_SHARED},
-    {INODE_ACCOUNT, "pin", INODE_PIN},
-    {INODE_BY_NAME, "private", INODE_NAMES},
+    {INODE_ROOT, "README", INODE_README},    {INODE_ROOT, "account", INODE_ACCOUNT},
+    {INODE_ROOT, "status", INODE_STATUS},    {INODE_ROOT, "events", INODE_EVENTS},
+    {INODE_ROOT, "by-name", INODE_BY_NAME},  {INODE_ROOT, "by-account", INODE_BY_ACCOUNT},
+    {INODE_ROOT, "private", INODE_PRIVATE},  {INODE_ROOT, "shared", INODE_SHARED},
+    {INODE_ACCOUNT, "pin", INODE_PIN},       {INODE_BY_NAME, "private", INODE_NAMES},
     {INODE_BY_NAME, "shared", INODE_OWNERS},
 };
 
@@ -64,8 +59,8 @@ static void make(const struct mount *mount, enum inode_kind kind, unsigned attri
                 .st_ctim = time_of(mtime_ns),
             },
     };
-    out->status.st_ino = kind == INODE_ATTRIBUTE ? inode_attribute(attribute, row)
-                                                 : inode_number(kind, row);
+    out->status.st_ino =
+        kind == INODE_ATTRIBUTE ? inode_attribute(attribute, row) : inode_number(kind, row);
     out->attr_timeout = out->entry_timeout;
 }
 
@@ -123,8 +118,8 @@ void tree_make_attribute(const struct mount *mount, const struct view_image *ima
     struct inode inode = {.kind = INODE_ATTRIBUTE, .attribute = attribute};
     bool derived = tree_is_derived(&inode);
     /* A derived one also changes with the image's shares. */
-    int64_t mtime_ns = derived && image->shares_ns > image->changed_ns ? image->shares_ns
-                                                                      : image->changed_ns;
+    int64_t mtime_ns =
+        derived && image->shares_ns > image->changed_ns ? image->shares_ns : image->changed_ns;
 
     make(mount, INODE_ATTRIBUTE, attribute, image->row, MODE_FILE, size, mtime_ns, out);
     if (derived)

@@ -34,8 +34,8 @@ struct tree_node {
 int tree_stat(struct mount *mount, struct view *view, const struct inode *inode,
               struct tree_node *out) MUST_CHECK;
 
-/* The entry NAME of directory PARENT. 0; -ENOENT where there is none, for certain; -ESTALE where the
- * directory is gone; -ENOTDIR; -ENAMETOOLONG; or a negative refusal/errno. */
+/* The entry NAME of directory PARENT. 0; -ENOENT where there is none, for certain; -ESTALE where
+ * the directory is gone; -ENOTDIR; -ENAMETOOLONG; or a negative refusal/errno. */
 int tree_lookup(struct mount *mount, struct view *view, const struct inode *parent,
                 const char *name, struct tree_node *out) MUST_CHECK;
 
