@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -92,7 +93,8 @@ static int run_in_background(const struct options *options)
 {
     int fds[2] = {-1, -1};
 
-    if (pipe2(fds, O_CLOEXEC) < 0) {
+    /* A pipe of whoever called us would stay open as long as the mount, and its reader wait. */
+    if (close_range(STDERR_FILENO + 1, UINT_MAX, 0) < 0 || pipe2(fds, O_CLOEXEC) < 0) {
         log_write(LOG_ERR, "pipe: %s", strerror(errno));
         return EXIT_FAILURE;
     }
