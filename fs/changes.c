@@ -8,6 +8,7 @@
 #include "fs/operations.h"
 
 #include "core/base/text.h"
+#include "core/catalog/attribute.h"
 #include "core/rules/refusal.h"
 #include "fs/caller.h"
 #include "fs/notify.h"
@@ -128,14 +129,22 @@ static int64_t image_of(const struct inode *inode, struct view *view)
     }
 }
 
-/* The name by which a refusal of INODE itself is written down. */
+/* The name by which a refusal of INODE itself is written down; "" for an image, which is named anyway. */
 static void name_of(const struct inode *inode, struct view *view, char out[VIEW_NAME_SIZE])
 {
+    const struct attribute *attribute = NULL;
+    const struct tree_fixed *entry = NULL;
     struct view_share share = {0};
+    const char *name = inode->kind == INODE_SHARES ? "shares" : "";
 
-    out[0] = '\0';
     if (inode->kind == INODE_SHARE && view && view_share(view, inode->row, &share) == 0)
-        (void)snprintf(out, VIEW_NAME_SIZE, "%s", share.pin);
+        name = share.pin;
+    if (inode->kind == INODE_ATTRIBUTE && (attribute = attribute_by_number(inode->attribute)))
+        name = attribute->name;
+    for (size_t i = 0; (entry = tree_fixed_at(i)); i++)
+        if (entry->kind == inode->kind)
+            name = entry->name;
+    (void)snprintf(out, VIEW_NAME_SIZE, "%s", name);
 }
 
 void change_refuse(fuse_req_t fuse, const char *verb, const struct inode *inode, const char *name,

@@ -73,9 +73,11 @@ static void open_content(fuse_req_t request, const struct call *call, struct fus
     content->text = (struct buffer)BUFFER_INIT(ATTRIBUTE_MAX);
     int result = tree_content(call->mount, call->view, &call->inode, &content->text);
     if (result == 0) {
-        bool derived = tree_is_derived(&call->inode);
-        info->direct_io = derived;
-        info->keep_cache = !derived;
+        /* In the page cache, what this handle shows could outlive an import that changes the image,
+         * and a reader in small steps would get some of both. */
+        bool changes = call->inode.kind == INODE_ATTRIBUTE || tree_is_derived(&call->inode);
+        info->direct_io = changes;
+        info->keep_cache = !changes;
         info->fh = (uint64_t)(uintptr_t)content;
         if (fuse_reply_open(request, info) == 0)
             return; /* the handle's now: RELEASE lets go of it */

@@ -50,6 +50,31 @@ static int add_row(struct listing *listing, const char *name, int64_t row,
     return add(listing, name, row + LIST_FIRST, node);
 }
 
+/* The number of the directory above. What is above the root is another file system's. */
+static uint64_t parent_number(const struct listing *listing, const struct inode *inode)
+{
+    const struct tree_fixed *entry = NULL;
+    struct view_image image = {0};
+
+    for (size_t i = 0; (entry = tree_fixed_at(i)); i++)
+        if (entry->kind == inode->kind)
+            return inode_number(entry->parent, 0);
+    switch ((int)inode->kind) {
+    case INODE_SHARES:
+        return inode_number(INODE_IMAGE, inode->row);
+    case INODE_OWNER:
+        return inode_number(INODE_OWNERS, 0);
+    case INODE_RECIPIENT:
+        return inode_number(INODE_BY_ACCOUNT, 0);
+    case INODE_IMAGE:
+        if (view_image(listing->view, inode->row, &image) == 0)
+            return inode_number(image.owned ? INODE_PRIVATE : INODE_SHARED, 0);
+        return inode_number(INODE_IMAGE, inode->row); /* gone: the entries will say so */
+    default:
+        return inode_number(inode->kind, inode->row);
+    }
+}
+
 /* "." and "..": the kernel knows their inodes and takes no reference for them. */
 static int add_dots(struct listing *listing, const struct inode *inode, off_t offset)
 {
@@ -59,7 +84,8 @@ static int add_dots(struct listing *listing, const struct inode *inode, off_t of
         char *at = listing->buffer + listing->used;
         size_t room = listing->size - listing->used;
         struct fuse_entry_param entry = {.attr = {.st_mode = S_IFDIR}};
-        entry.attr.st_ino = inode_number(inode->kind, inode->row);
+        entry.attr.st_ino =
+            i == 0 ? inode_number(inode->kind, inode->row) : parent_number(listing, inode);
         size_t length =
             listing->plus
                 ? fuse_add_direntry_plus(listing->request, at, room, dots[i], &entry, i + 1)

@@ -116,6 +116,14 @@ static int run_in_background(const struct options *options)
     return run(options, &readiness);
 }
 
+static int print(const char *text)
+{
+    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+        return EXIT_SUCCESS;
+    log_write(LOG_ERR, "standard output: %s", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
@@ -130,9 +138,9 @@ int main(int argc, char **argv)
     }
     struct readiness readiness = {.fd = -1};
     if (options.help)
-        status = fputs(options_help(), stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        status = print(options_help());
     else if (options.version)
-        status = puts("imgsharefs " IMGSHAREFS_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        status = print("imgsharefs " IMGSHAREFS_VERSION "\n");
     else if (options.foreground)
         status = run(&options, &readiness);
     else

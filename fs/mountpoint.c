@@ -3,9 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <mntent.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 /* The type in the kernel's table: "fuse." and the subtype that session.c gives. */
 #define MOUNT_TYPE "fuse.imgsharefs"
@@ -52,6 +55,22 @@ static int check_empty(const char *path, struct buffer *error)
     return result;
 }
 
+static void dead(const char *path, struct buffer *error)
+{
+    buffer_printf(error,
+                  "%s: a dead mount: its daemon has ended without unmounting; clear it with: "
+                  "umount -l %s (as a user: fusermount3 -u -z %s)",
+                  path, path, path);
+}
+
+/* Of a plain stat() the kernel may still know the answer. */
+static bool is_dead(const char *path)
+{
+    struct statfs status;
+
+    return statfs(path, &status) < 0 && errno == ENOTCONN;
+}
+
 int mountpoint_check(const char *path, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer source = BUFFER_INIT(8192);
@@ -62,10 +81,7 @@ int mountpoint_check(const char *path, struct buffer *error)
         if (result == -ENOENT)
             buffer_printf(error, "%s: no such directory; make it with: mkdir %s", path, path);
         else if (result == -ENOTCONN)
-            buffer_printf(error,
-                          "%s: a dead mount: its daemon has ended without unmounting; clear it "
-                          "with: umount -l %s (as a user: fusermount3 -u -z %s)",
-                          path, path, path);
+            dead(path, error);
         else
             buffer_printf(error, "%s: %s", path, strerror(-result));
         return result;
@@ -74,10 +90,34 @@ int mountpoint_check(const char *path, struct buffer *error)
         buffer_printf(error, "%s: not a directory; mount on an empty directory", path);
         return -ENOTDIR;
     }
-    if (is_ours(path, &source)) {
+    bool ours = is_ours(path, &source);
+    if (ours && is_dead(path)) {
+        dead(path, error);
+        return -ENOTCONN;
+    }
+    if (ours) {
         buffer_printf(error, "%s: already mounted, from %s; unmount it with: umount %s", path,
                       buffer_text(&source), path);
         return -EBUSY;
     }
     return check_empty(path, error);
+}
+
+int mountpoint_claim(const char *path, struct buffer *error)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) {
+        int result = -errno;
+        buffer_printf(error, "%s: %s", path, strerror(-result));
+        return result;
+    }
+    /* A file system that knows no such lock leaves the check as it is. */
+    while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    int result = mountpoint_check(path, error);
+    if (result == 0)
+        return fd;
+    (void)close(fd);
+    return result;
 }

@@ -52,6 +52,14 @@ static void drop_inode(struct notifier *notifier, uint64_t number)
     (void)fuse_lowlevel_notify_inval_inode(notifier->mount->session, number, 0, 0);
 }
 
+/* Whether the kernel holds anything of the image ROW: what is below an image's directory holds the
+ * directory. */
+static bool is_known(struct notifier *notifier, int64_t row)
+{
+    return fuse_lowlevel_notify_inval_inode(notifier->mount->session,
+                                            inode_number(INODE_IMAGE, row), 0, 0) != -ENOENT;
+}
+
 static void drop_name(struct notifier *notifier, uint64_t parent, const char *name)
 {
     (void)fuse_lowlevel_notify_inval_entry(notifier->mount->session, parent, name, strlen(name));
@@ -85,8 +93,8 @@ static void drop_image_inodes(struct notifier *notifier, struct view *view,
     const struct attribute *attribute = NULL;
 
     (void)view;
-    if (image->is_new)
-        return; /* nobody can have seen it */
+    if (!is_known(notifier, image->row))
+        return;
     drop_inode(notifier, inode_number(INODE_SHARES, image->row));
     for (size_t i = 0; (attribute = attribute_at(i)); i++)
         if (!attribute->derived)
@@ -101,18 +109,19 @@ static int drop_share_name(const struct view_entry *entry, void *context)
     return 0;
 }
 
-/* Its names: of itself where it was missing, of its shares. */
+/* Its names: of itself where it was missing (to drop the name of a directory in which somebody stands
+ * would take the ground from under him), and of its shares. */
 static void drop_image_names(struct notifier *notifier, struct view *view,
                              const struct feed_image *image)
 {
     CLEANUP_BUFFER struct buffer names = BUFFER_INIT(1 << 26);
     bool own = image->owner == view->account;
 
-    drop_name(notifier, inode_number(own ? INODE_PRIVATE : INODE_SHARED, 0), image->id);
-    if (image->is_new || !own || view_shares(view, image->row, 0, drop_share_name, &names) < 0)
-        return;
-    for (size_t at = 0; at < names.length; at += strlen(names.text + at) + 1)
-        drop_name(notifier, inode_number(INODE_SHARES, image->row), names.text + at);
+    if (!is_known(notifier, image->row))
+        drop_name(notifier, inode_number(own ? INODE_PRIVATE : INODE_SHARED, 0), image->id);
+    else if (own && view_shares(view, image->row, 0, drop_share_name, &names) == 0)
+        for (size_t at = 0; at < names.length; at += strlen(names.text + at) + 1)
+            drop_name(notifier, inode_number(INODE_SHARES, image->row), names.text + at);
 }
 
 /* What a row of the feed makes stale among listings and attributes. */

@@ -119,6 +119,17 @@ static int take_place(struct words *words, const char *place)
     return *slot ? 0 : -1;
 }
 
+/* Whether WORD is an option of ours that its value is missing behind. */
+static bool lacks_value(const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const struct fuse_opt *option = table; option->templ; option++)
+        if (begins(option->templ, word) && strcmp(option->templ + length, "=%s") == 0)
+            return true;
+    return false;
+}
+
 static int take_word(void *data, const char *word, int key, struct fuse_args *out)
 {
     struct words *words = data;
@@ -126,6 +137,12 @@ static int take_word(void *data, const char *word, int key, struct fuse_args *ou
     (void)out;
     if (key == FUSE_OPT_KEY_NONOPT)
         return take_place(words, word);
+    if (*word == '\0') /* two commas, or one at the end */
+        return 0;
+    if (lacks_value(word)) {
+        buffer_printf(words->error, "%s needs a value: %s=...", word, word);
+        return -1;
+    }
     if (IS_IN(passed_on, word)) {
         buffer_printf(words->kernel, "%s%s", words->kernel->length ? "," : "", word);
         return 0;
@@ -228,6 +245,10 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
     struct words found = {.options = out, .error = error, .kernel = &kernel};
 
     memset(out, 0, sizeof(*out));
+    if (count > 1 && strcmp(words[count - 1], "-o") == 0) {
+        buffer_puts(error, "-o needs a value (see imgsharefs --help)");
+        return -EINVAL;
+    }
     int failed = fuse_opt_parse(&arguments, &found, table, take_word);
     fuse_opt_free_args(&arguments);
     out->help = found.help;

@@ -3,6 +3,7 @@
 
 #include "core/rules/refusal.h"
 #include "fs/log.h"
+#include "fs/mountpoint.h"
 #include "fs/notify.h"
 #include "fs/operations.h"
 
@@ -115,7 +116,7 @@ static int add_arguments(const struct options *options, bool read_only, struct f
 /* Mounts. On failure libfuse or fusermount3 has said why on stderr. */
 static int open_fuse(const struct options *options, struct session *session, struct buffer *error)
 {
-    bool read_only = options->read_only || !catalog_is_writable(session->catalog);
+    bool read_only = !catalog_is_writable(session->catalog);
     struct fuse_args arguments = FUSE_ARGS_INIT(0, NULL);
     int result = add_arguments(options, read_only, &arguments);
 
@@ -125,11 +126,15 @@ static int open_fuse(const struct options *options, struct session *session, str
         result = session->mount.session ? 0 : -EINVAL;
     }
     fuse_opt_free_args(&arguments);
-    if (result == 0 && fuse_session_mount(session->mount.session, options->mountpoint) != 0) {
-        fuse_session_destroy(STEAL(session->mount.session));
-        result = -EIO;
+    if (result == 0) {
+        CLEANUP_CLOSE int claim = mountpoint_claim(options->mountpoint, error);
+        result = claim;
+        if (claim >= 0)
+            result = fuse_session_mount(session->mount.session, options->mountpoint) ? -EIO : 0;
+        if (result < 0)
+            fuse_session_destroy(STEAL(session->mount.session));
     }
-    if (result < 0)
+    if (result < 0 && error->length == 0)
         buffer_printf(error, "%s: cannot be mounted%s", options->mountpoint,
                       access("/dev/fuse", F_OK) < 0 ? ": /dev/fuse is missing (modprobe fuse)"
                                                     : "");
@@ -264,6 +269,7 @@ int session_run(const struct options *options, int (*ready)(void *context), void
         .account = options->account,
         .allow = options->allow,
         .trust = options->trust,
+        .read_only = options->read_only,
         .no_cancel = options->no_cancel,
         .max_cancel = options->max_cancel,
     };

@@ -138,8 +138,10 @@ int text_time_parse(const char *text, int64_t *nanoseconds)
     }
     if (strcmp(end, "Z") != 0)
         return -EINVAL;
-    *nanoseconds = (int64_t)timegm(&calendar) * NANOSECONDS + fraction;
-    return 0;
+    /* Only the years 1677 to 2262 fit. */
+    bool over = __builtin_mul_overflow((int64_t)timegm(&calendar), NANOSECONDS, nanoseconds) ||
+                __builtin_add_overflow(*nanoseconds, fraction, nanoseconds);
+    return over ? -EINVAL : 0;
 }
 
 int64_t text_now(void)

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* How long a mount waits for another program's lock, only to cut the log. */
+#define TRIM_WAIT_MS 200
+
 static int read_list(const char *path, struct buffer *error, struct pin_list **out)
 {
     return path ? pin_list_read(path, error, out) : 0;
@@ -25,12 +28,14 @@ static void trim_events(struct catalog *catalog)
     if (fd < 0)
         return;
     if (!lock_is_mounted_elsewhere(fd, catalog->account)) {
-        result = lock_acquire(fd, LOCK_WAIT_MS, NULL, NULL);
+        result = lock_acquire(fd, TRIM_WAIT_MS, NULL, NULL);
         if (result == 0) {
             result = write_trim_events(&catalog->store.connection, catalog->account,
                                        CATALOG_EVENT_LINES);
             lock_release(fd);
         }
+        if (result == -ETIMEDOUT) /* the next mount will do it */
+            result = 0;
     }
     if (result == 0)
         result = lock_mark_mounted(fd, catalog->account);
@@ -48,7 +53,7 @@ static int find_events_base(struct catalog *catalog, struct buffer *error)
         return result;
     result = view_events_begin(&view, &catalog->events_base);
     if (result < 0)
-        buffer_printf(error, "%s: %s", catalog->store.path, sqlite3_errmsg(view.connection.db));
+        buffer_printf(error, "%s: %s", catalog->store.path, connection_message(&view.connection));
     view_close(&view);
     return -refusal_errno(result);
 }
@@ -125,7 +130,7 @@ void catalog_close(struct catalog *catalog)
 
 bool catalog_is_writable(const struct catalog *catalog)
 {
-    return catalog->writer != NULL;
+    return catalog->writer && !catalog->options.read_only;
 }
 
 int catalog_view(struct catalog *catalog, struct view *view, struct buffer *error)
@@ -136,7 +141,7 @@ int catalog_view(struct catalog *catalog, struct view *view, struct buffer *erro
 
 static struct change *change_of_job(struct job *job)
 {
-    return (struct change *)((char *)job - offsetof(struct change, job));
+    return (struct change *)(void *)((char *)job - offsetof(struct change, job));
 }
 
 static int other_run(struct job *job, struct connection *connection, int64_t now)
@@ -287,7 +292,7 @@ struct reload {
 
 static struct reload *reload_of_job(struct job *job)
 {
-    return (struct reload *)((char *)job - offsetof(struct reload, job));
+    return (struct reload *)(void *)((char *)job - offsetof(struct reload, job));
 }
 
 static int reload_run(struct job *job, struct connection *connection, int64_t now)

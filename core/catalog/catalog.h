@@ -28,6 +28,7 @@ struct catalog_options {
     const char *account; /* pin, or NULL for the only one there is */
     const char *allow;   /* file of the allow-list, or NULL */
     const char *trust;   /* file of the trust-list, or NULL */
+    bool read_only; /* mounted so, whatever the store allows */
     bool no_cancel;
     int64_t max_cancel; /* cancels of one process in one image a minute; 0 = no limit */
 };

@@ -115,7 +115,7 @@ int report_events_size(struct catalog *catalog, struct view *view, int64_t *size
 
 struct window {
     int64_t offset; /* in the account's log */
-    size_t size;
+    size_t end;     /* length of the buffer with which it is full */
     struct buffer *out;
 };
 
@@ -127,17 +127,17 @@ static int add_line(int64_t start, const char *line, size_t length, void *contex
     if (skip >= length)
         return 0;
     size_t take = length - skip;
-    if (take > window->size - window->out->length)
-        take = window->size - window->out->length;
+    if (take > window->end - window->out->length)
+        take = window->end - window->out->length;
     buffer_add(window->out, line + skip, take);
-    return window->out->length >= window->size;
+    return window->out->length >= window->end;
 }
 
 int report_events_read(struct catalog *catalog, struct view *view, int64_t offset, size_t size,
                        struct buffer *out)
 {
     struct window window = {
-        .offset = offset + catalog->events_base, .size = size, .out = out};
+        .offset = offset + catalog->events_base, .end = out->length + size, .out = out};
     int result = size > 0 ? view_events(view, window.offset, add_line, &window) : 0;
 
     if (result < 0)

@@ -9,7 +9,7 @@
 
 static struct change *change_of_job(struct job *job)
 {
-    return (struct change *)((char *)job - offsetof(struct change, job));
+    return (struct change *)(void *)((char *)job - offsetof(struct change, job));
 }
 
 static bool change_given_up(struct job *job)

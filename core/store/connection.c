@@ -4,15 +4,15 @@
 #include "core/rules/refusal.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #define BUSY_TIMEOUT_MS 10000
 
-/* Text of PATH as an SQLite URI; "?" and "#" and "%" would end or change it. */
+/* Text of PATH as an SQLite URI; "?" and "#" and "%" would end or change it, two slashes at its
+ * beginning would name a host, and ":memory:" would be no file. */
 static void uri_of_path(struct buffer *uri, const char *path, const char *query)
 {
-    buffer_puts(uri, "file:");
+    buffer_puts(uri, *path == '/' ? "file://" : "file:./");
     for (; *path; path++) {
         if (strchr("?#%", *path))
             buffer_printf(uri, "%%%02X", (unsigned char)*path);
@@ -32,10 +32,11 @@ int connection_open(struct connection *connection, const char *path, enum connec
     memset(connection, 0, sizeof(*connection));
     flags |= mode == CONNECTION_READ_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     uri_of_path(&uri, path, mode == CONNECTION_IMMUTABLE ? "?immutable=1" : "");
-    buffer_printf(&pragmas,
-                  "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -%d;"
-                  "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
-                  cache_kib);
+    buffer_printf(
+        &pragmas,
+        "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -%d;"
+        "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+        cache_kib);
     if (buffer_failed(&uri) || buffer_failed(&pragmas))
         return -ENOMEM;
 
@@ -47,9 +48,14 @@ int connection_open(struct connection *connection, const char *path, enum connec
     if (rc == SQLITE_OK)
         return 0;
 
-    buffer_printf(error, "%s: %s", path,
-                  connection->db ? sqlite3_errmsg(connection->db) : sqlite3_errstr(rc));
     int result = connection->db ? connection_error(connection, rc) : -ENOMEM;
+    if (rc == SQLITE_NOTADB) {
+        buffer_printf(error, "%s: not a registry: it is no SQLite file", path);
+        result = -EINVAL;
+    } else {
+        buffer_printf(error, "%s: %s", path,
+                      connection->db ? sqlite3_errmsg(connection->db) : sqlite3_errstr(rc));
+    }
     connection_close(connection);
     return -refusal_errno(result);
 }
@@ -88,6 +94,11 @@ int connection_exec(struct connection *connection, const char *sql)
     return rc == SQLITE_OK ? 0 : connection_error(connection, rc);
 }
 
+const char *connection_message(const struct connection *connection)
+{
+    return sqlite3_errmsg(connection->db);
+}
+
 sqlite3_stmt *statement_use(struct connection *connection, enum statement statement)
 {
     sqlite3_stmt **slot = &connection->statements[statement];
@@ -103,7 +114,7 @@ int statement_error(const struct connection *connection)
     return connection_error(connection, sqlite3_extended_errcode(connection->db));
 }
 
-static int bind_arguments(sqlite3_stmt *statement, const char *types, va_list arguments)
+int statement_bind_list(sqlite3_stmt *statement, const char *types, va_list arguments)
 {
     int rc = SQLITE_OK;
 
@@ -122,7 +133,7 @@ int statement_bind(sqlite3_stmt *statement, const char *types, ...)
     va_list arguments;
 
     va_start(arguments, types);
-    int result = bind_arguments(statement, types, arguments);
+    int result = statement_bind_list(statement, types, arguments);
     va_end(arguments);
     return result;
 }
@@ -142,7 +153,7 @@ int statement_run(struct connection *connection, enum statement statement, const
     if (!use)
         return statement_error(connection);
     va_start(arguments, types);
-    int result = bind_arguments(use, types, arguments);
+    int result = statement_bind_list(use, types, arguments);
     va_end(arguments);
     return result < 0 ? result : statement_step(connection, use);
 }
@@ -156,7 +167,7 @@ int statement_value(struct connection *connection, enum statement statement, int
     if (!use)
         return statement_error(connection);
     va_start(arguments, types);
-    int result = bind_arguments(use, types, arguments);
+    int result = statement_bind_list(use, types, arguments);
     va_end(arguments);
     if (result == 0)
         result = statement_step(connection, use);
@@ -165,8 +176,7 @@ int statement_value(struct connection *connection, enum statement statement, int
     return result;
 }
 
-int connection_settings(struct connection *connection, int64_t *limit,
-                        enum snapshot_policy *policy)
+int connection_settings(struct connection *connection, int64_t *limit, enum snapshot_policy *policy)
 {
     CLEANUP_STATEMENT sqlite3_stmt *use = statement_use(connection, STATEMENT_SETTING);
 
@@ -186,8 +196,8 @@ int connection_settings(struct connection *connection, int64_t *limit,
     if (result == 0)
         result = statement_step(connection, use);
     if (result == 1)
-        result = rules_policy_parse(statement_text(use, 0), policy) < 0 ? -REFUSAL_STORE_DAMAGED
-                                                                       : 0;
+        result =
+            rules_policy_parse(statement_text(use, 0), policy) < 0 ? -REFUSAL_STORE_DAMAGED : 0;
     return result;
 }
 
@@ -202,7 +212,8 @@ void statement_release(sqlite3_stmt **statement)
 {
     if (!*statement)
         return;
-    /* The result of the reset repeats what the step said. Bound text may be gone after this scope. */
+    /* The result of the reset repeats what the step said. Bound text may be gone after this scope.
+     */
     (void)sqlite3_reset(*statement);
     (void)sqlite3_clear_bindings(*statement);
 }

@@ -14,6 +14,7 @@
 #include "core/store/statements.h"
 
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,6 +46,9 @@ int connection_exec(struct connection *connection, const char *sql) MUST_CHECK;
  * -REFUSAL_STORE_DAMAGED, -REFUSAL_READ_ONLY, or -ENOMEM. */
 int connection_error(const struct connection *connection, int rc);
 
+/* SQLite's own words for what failed last, valid until the connection is used again. */
+const char *connection_message(const struct connection *connection);
+
 /* The prepared statement, ready to be bound; NULL where it cannot be prepared (the reason is the
  * connection's, see statement_error()). Owned by the connection. */
 sqlite3_stmt *statement_use(struct connection *connection, enum statement statement) MUST_CHECK;
@@ -56,6 +60,7 @@ int statement_error(const struct connection *connection);
  * (NULL allowed; must stay valid until the statement is reset). Returns 0 or a negative
  * refusal/errno. */
 int statement_bind(sqlite3_stmt *statement, const char *types, ...) MUST_CHECK;
+int statement_bind_list(sqlite3_stmt *statement, const char *types, va_list arguments) MUST_CHECK;
 
 /* Steps once. Returns 1 for a row, 0 at the end, or a negative refusal/errno. */
 int statement_step(struct connection *connection, sqlite3_stmt *statement) MUST_CHECK;

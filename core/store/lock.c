@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 /* flock() cannot wait for a limited time, so a timer interrupts the waiting thread with this signal.
@@ -83,6 +84,8 @@ int lock_acquire(int fd, int wait_ms, bool (*give_up)(void *context), void *cont
         return 0;
     if (errno != EWOULDBLOCK)
         return -errno;
+    if (wait_ms <= 0) /* a timer of 0 would never ring */
+        return -ETIMEDOUT;
 
     struct sigaction action = {.sa_handler = on_wake};
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = WAKE_SIGNAL};
@@ -106,6 +109,27 @@ int lock_acquire(int fd, int wait_ms, bool (*give_up)(void *context), void *cont
 void lock_release(int fd)
 {
     (void)flock(fd, LOCK_UN);
+}
+
+bool lock_is_awaited(int fd)
+{
+    CLEANUP_FCLOSE FILE *file = fopen("/proc/locks", "re");
+    char line[256];
+    struct stat status;
+
+    if (!file || fstat(fd, &status) < 0)
+        return true;
+    /* "1: -> FLOCK  ADVISORY  WRITE 4711 fd:00:131 0 EOF" is one who waits. */
+    while (fgets(line, sizeof(line), file)) {
+        unsigned device_major = 0;
+        unsigned device_minor = 0;
+        unsigned long inode = 0;
+        if (sscanf(line, "%*s -> FLOCK %*s %*s %*s %x:%x:%lu", &device_major, &device_minor,
+                   &inode) == 3 &&
+            inode == status.st_ino && makedev(device_major, device_minor) == status.st_dev)
+            return true;
+    }
+    return false;
 }
 
 /* Open-file-description locks are apart from the flock of the same file, and go with the

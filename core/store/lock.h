@@ -28,6 +28,10 @@ int lock_acquire(int fd, int wait_ms, bool (*give_up)(void *context), void *cont
 
 void lock_release(int fd);
 
+/* Whether another process waits for the lock that FD holds, as far as /proc/locks shows it (not
+ * from another process namespace); true where that cannot be read. */
+bool lock_is_awaited(int fd);
+
 /* Marks the account row ACCOUNT as mounted while the descriptor is open: a shared byte lock in the
  * same file. Returns 0 or a negative errno. */
 int lock_mark_mounted(int fd, int64_t account) MUST_CHECK;

@@ -8,9 +8,10 @@
  * Step N (from 1) brings a file of version N-1 to version N. A step that was released is never
  * changed; what comes later is a new step.
  *
- * Row ids that an inode number is made of are AUTOINCREMENT: never used again. Times are nanoseconds
- * since the epoch. A column *_ns of account, image or recipient is the mtime of the directory named
- * in its comment; it changes in the transaction that changes the membership, always upwards.
+ * Row ids that an inode number is made of are AUTOINCREMENT: never used again. Times are
+ * nanoseconds since the epoch. A column *_ns of account, image or recipient is the mtime of the
+ * directory named in its comment; it changes in the transaction that changes the membership, always
+ * upwards.
  */
 static const char *const steps[] = {
     "CREATE TABLE setting ("
@@ -22,14 +23,14 @@ static const char *const steps[] = {
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  pin TEXT NOT NULL UNIQUE,"
     "  mobile TEXT UNIQUE,"
-    "  images INTEGER NOT NULL DEFAULT 0,"        /* counter: images that it owns */
-    "  received INTEGER NOT NULL DEFAULT 0,"      /* counter: images shared with it */
-    "  private_ns INTEGER NOT NULL,"              /* private/ */
-    "  names_ns INTEGER NOT NULL,"                /* by-name/private/ */
-    "  received_ns INTEGER NOT NULL,"             /* shared/ */
-    "  owners_ns INTEGER NOT NULL,"               /* by-name/shared/ */
-    "  recipients_ns INTEGER NOT NULL,"           /* by-account/ */
-    "  events_end INTEGER NOT NULL DEFAULT 0"     /* where the next line of events begins, bytes */
+    "  images INTEGER NOT NULL DEFAULT 0,"    /* counter: images that it owns */
+    "  received INTEGER NOT NULL DEFAULT 0,"  /* counter: images shared with it */
+    "  private_ns INTEGER NOT NULL,"          /* private/ */
+    "  names_ns INTEGER NOT NULL,"            /* by-name/private/ */
+    "  received_ns INTEGER NOT NULL,"         /* shared/ */
+    "  owners_ns INTEGER NOT NULL,"           /* by-name/shared/ */
+    "  recipients_ns INTEGER NOT NULL,"       /* by-account/ */
+    "  events_end INTEGER NOT NULL DEFAULT 0" /* where the next line of events begins, bytes */
     ") STRICT;"
 
     "CREATE TABLE image ("
@@ -39,12 +40,12 @@ static const char *const steps[] = {
     "  name TEXT NOT NULL,"
     "  status INTEGER NOT NULL CHECK (status BETWEEN 0 AND 3)," /* enum image_status */
     "  released INTEGER NOT NULL CHECK (released IN (0, 1)),"
-    "  snapshots INTEGER NOT NULL,"               /* bits of enum image_snapshots */
-    "  shares INTEGER NOT NULL DEFAULT 0,"        /* counter: accounts that it is shared with */
-    "  shares_ns INTEGER NOT NULL,"               /* ID/shares/ */
-    "  added_ns INTEGER NOT NULL,"                /* ID/, whose members never change */
-    "  changed_ns INTEGER NOT NULL,"              /* its attributes */
-    "  record TEXT NOT NULL"                      /* JSON, the whole record as the source has it */
+    "  snapshots INTEGER NOT NULL,"        /* bits of enum image_snapshots */
+    "  shares INTEGER NOT NULL DEFAULT 0," /* counter: accounts that it is shared with */
+    "  shares_ns INTEGER NOT NULL,"        /* ID/shares/ */
+    "  added_ns INTEGER NOT NULL,"         /* ID/, whose members never change */
+    "  changed_ns INTEGER NOT NULL,"       /* its attributes */
+    "  record TEXT NOT NULL"               /* JSON, the whole record as the source has it */
     ") STRICT;"
     "CREATE INDEX image_by_owner ON image (owner, id, image_id, added_ns);"
     "CREATE INDEX image_by_name ON image (owner, name);"
@@ -62,44 +63,46 @@ static const char *const steps[] = {
     "CREATE INDEX share_unlistable ON share (image)"
     "  WHERE instr(pin, '/') > 0 OR pin IN ('', '.', '..') OR length(CAST(pin AS BLOB)) > 255;"
 
-    /* Who can use images of whom: by-account/PIN seen by the owner, by-name/shared/OWNER seen by the
-     * recipient. A row stays when its counter falls to 0, so that its inode number comes back. */
+    /* Who can use images of whom: by-account/PIN seen by the owner, by-name/shared/OWNER seen by
+     * the recipient. A row stays when its counter falls to 0, so that its inode number comes back.
+     */
     "CREATE TABLE recipient ("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  owner INTEGER NOT NULL REFERENCES account(id),"
     "  pin TEXT NOT NULL REFERENCES account(pin),"
-    "  images INTEGER NOT NULL,"                  /* counter: images of owner shared with pin */
-    "  changed_ns INTEGER NOT NULL,"              /* both directories */
+    "  images INTEGER NOT NULL,"     /* counter: images of owner shared with pin */
+    "  changed_ns INTEGER NOT NULL," /* both directories */
     "  UNIQUE (owner, pin)"
     ") STRICT;"
     "CREATE INDEX recipient_by_owner ON recipient (owner);"
     "CREATE INDEX recipient_by_pin ON recipient (pin);"
 
-    "CREATE TABLE refusal ("                      /* the last refused change of an image */
+    "CREATE TABLE refusal (" /* the last refused change of an image */
     "  account INTEGER NOT NULL REFERENCES account(id),"
     "  image INTEGER NOT NULL REFERENCES image(id),"
     "  at_ns INTEGER NOT NULL,"
     "  action TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
-    "  code TEXT NOT NULL,"                       /* of the refusal table */
+    "  code TEXT NOT NULL," /* of the refusal table */
     "  PRIMARY KEY (account, image)"
     ") STRICT, WITHOUT ROWID;"
 
-    "CREATE TABLE event ("                        /* the file events of an account */
+    "CREATE TABLE event (" /* the file events of an account */
     "  account INTEGER NOT NULL REFERENCES account(id),"
-    "  start INTEGER NOT NULL,"                   /* byte offset of the line in the account's log */
+    "  start INTEGER NOT NULL," /* byte offset of the line in the account's log */
     "  at_ns INTEGER NOT NULL,"
-    "  line TEXT NOT NULL,"                       /* with its newline */
+    "  line TEXT NOT NULL," /* with its newline */
     "  PRIMARY KEY (account, start)"
     ") STRICT, WITHOUT ROWID;"
 
-    /* What other mounts must tell their kernel. The newest row is never removed, so that ids rise. */
+    /* What other mounts must tell their kernel. The newest row is never removed, so that ids rise.
+     */
     "CREATE TABLE feed ("
     "  id INTEGER PRIMARY KEY,"
     "  at_ns INTEGER NOT NULL,"
-    "  writer INTEGER NOT NULL,"                  /* the mount that wrote it, 0 for imgshare */
-    "  kind INTEGER NOT NULL,"                    /* enum feed_kind */
-    "  first INTEGER NOT NULL,"                   /* image rows */
+    "  writer INTEGER NOT NULL," /* the mount that wrote it, 0 for imgshare */
+    "  kind INTEGER NOT NULL,"   /* enum feed_kind */
+    "  first INTEGER NOT NULL,"  /* image rows */
     "  last INTEGER NOT NULL,"
     "  pin TEXT"
     ") STRICT;",
@@ -124,20 +127,24 @@ static int pragma_int(sqlite3 *db, const char *sql, int *value)
     return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : final ? final : rc;
 }
 
+/* Carries out STEP, in a transaction that a failure leaves open. Nothing is done where another
+ * program has been faster. */
 static int run_step(sqlite3 *db, int step)
 {
     CLEANUP_BUFFER struct buffer sql = BUFFER_INIT(1 << 16);
+    int version = 0;
 
-    buffer_puts(&sql, "BEGIN IMMEDIATE;");
     buffer_puts(&sql, steps[step]);
     buffer_printf(&sql, "PRAGMA user_version = %d;", step + 1);
     buffer_printf(&sql, "PRAGMA application_id = %d; COMMIT;", SCHEMA_APPLICATION_ID);
     if (buffer_failed(&sql))
         return SQLITE_NOMEM;
-    int rc = sqlite3_exec(db, buffer_text(&sql), NULL, NULL, NULL);
-    if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
-        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return rc;
+    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = pragma_int(db, "PRAGMA user_version", &version);
+    if (rc != SQLITE_OK)
+        return rc;
+    return sqlite3_exec(db, version > step ? "COMMIT" : buffer_text(&sql), NULL, NULL, NULL);
 }
 
 static int damaged(sqlite3 *db, int rc, const char *path, struct buffer *error)
@@ -152,6 +159,21 @@ static int damaged(sqlite3 *db, int rc, const char *path, struct buffer *error)
     return (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_AUTH ? -EACCES : -EIO;
 }
 
+/* Carries out the steps that a file of VERSION has not seen. */
+static int run_steps(sqlite3 *db, int version, const char *path, struct buffer *error)
+{
+    for (; version < STEPS; version++) {
+        int rc = run_step(db, version);
+        if (rc != SQLITE_OK) {
+            int result = damaged(db, rc, path, error); /* a rollback would clear the message */
+            if (!sqlite3_get_autocommit(db))
+                (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            return result;
+        }
+    }
+    return 0;
+}
+
 /* A schema that says the right version but lacks a column is damaged: every column that the
  * statements use is asked for once. */
 static int check_tables(sqlite3 *db)
@@ -160,7 +182,8 @@ static int check_tables(sqlite3 *db)
         "SELECT name, value FROM setting LIMIT 1",
         "SELECT id, pin, mobile, images, received, private_ns, names_ns, received_ns, owners_ns,"
         " recipients_ns, events_end FROM account LIMIT 1",
-        "SELECT id, owner, image_id, name, status, released, snapshots, shares, shares_ns, added_ns,"
+        "SELECT id, owner, image_id, name, status, released, snapshots, shares, shares_ns, "
+        "added_ns,"
         " changed_ns, record FROM image LIMIT 1",
         "SELECT id, image, pin, created_ns FROM share LIMIT 1",
         "SELECT id, owner, pin, images, changed_ns FROM recipient LIMIT 1",
@@ -199,26 +222,18 @@ int schema_check(sqlite3 *db, const char *path, bool writable, struct buffer *er
         return -EINVAL;
     }
     if (version < STEPS && !writable) {
-        buffer_printf(error,
-                      "%s: schema %d must be brought to %d, but the file cannot be written", path,
-                      version, STEPS);
+        buffer_printf(error, "%s: schema %d must be brought to %d, but the file cannot be written",
+                      path, version, STEPS);
         return -EROFS;
     }
-    for (; version < STEPS; version++) {
-        rc = run_step(db, version);
-        if (rc != SQLITE_OK)
-            return damaged(db, rc, path, error);
-    }
+    int result = run_steps(db, version, path, error);
+    if (result < 0)
+        return result;
     rc = check_tables(db);
     return rc == SQLITE_OK ? 0 : damaged(db, rc, path, error);
 }
 
 int schema_create(sqlite3 *db, const char *path, struct buffer *error)
 {
-    for (int step = 0; step < STEPS; step++) {
-        int rc = run_step(db, step);
-        if (rc != SQLITE_OK)
-            return damaged(db, rc, path, error);
-    }
-    return 0;
+    return run_steps(db, 0, path, error);
 }

@@ -121,14 +121,17 @@ static int open_mode(struct store *store, enum connection_mode mode, struct buff
 static int open_best(struct store *store, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer second = BUFFER_INIT(4096);
+    int result = -EACCES;
 
     if (is_writable(store->path)) {
-        int result = open_mode(store, CONNECTION_READ_WRITE, error);
+        result = open_mode(store, CONNECTION_READ_WRITE, error);
         /* No other way of opening mends a file that is of another kind. */
         if (result == 0 || result == -EINVAL)
             return result;
     }
-    int result = open_mode(store, CONNECTION_READ_ONLY, &second);
+    /* A reader makes side files and cannot remove them: not where it would read damage, too. */
+    if (result != -EIO)
+        result = open_mode(store, CONNECTION_READ_ONLY, &second);
     if (result < 0 && result != -EINVAL && !has_log(store->path)) {
         buffer_clear(&second);
         result = open_mode(store, CONNECTION_IMMUTABLE, &second);

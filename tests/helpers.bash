@@ -1,0 +1,369 @@
+# shellcheck shell=bash disable=SC2034
+# What the bats suites share: `load helpers` at the top of a suite.
+#
+# A suite gets a registry and a mount with new_registry and mount_registry; teardown unmounts all.
+# A suite with a teardown of its own calls unmount_all there.
+#
+# IMGSHARE_BUILD     the build to test (default: build/ in the project)
+# IMGSHARE_SANITIZE  set by tests/run when that build has the sanitizers: see skip_if_sanitized
+
+bats_require_minimum_version 1.5.0
+
+TESTS=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)
+PROJECT=${TESTS%/*}
+BUILD=${IMGSHARE_BUILD:-$PROJECT/build}
+IMGSHARE=$BUILD/imgshare
+IMGSHAREFS=$BUILD/imgsharefs
+SAMPLE=$PROJECT/docs/examples
+
+# Images of docs/examples/images.json; its README says what each is there for.
+IMG_GOLDEN=img-m5s0abcd29
+IMG_MYSQL=img-h7k2wq9x4e
+IMG_CHINESE=img-c3n8zt5y1u
+IMG_WINDOWS=img-w9d4rv6m2s
+IMG_RUNNER_A=img-r1f6pj3b8k
+IMG_RUNNER_B=img-r4q7xh2n5c
+IMG_ARM=img-a6m1gu8t3z
+IMG_BARE=img-q2y5kd7v9l
+IMG_IMPORTED=img-x8b3fs6w0j
+IMG_LOCAL=img-l5t9ne1c7h
+IMG_FULL=img-f0u2lm4o6d
+IMG_PENDING=img-p7e1nd5g3a
+IMG_DELETING=img-d2l6gz8q4i
+IMG_ERROR=img-e4r0xy7k1m
+IMG_SNAPSHOT=img-s3v8jb2p6w
+IMG_SNAPSHOT_TOP=img-o1g5hc9r7t
+IMG_SNAPSHOT_DATA=img-k6z2wd4a8n
+IMG_ENCRYPTED=img-y9c7qe3u5f
+IMG_EVERYONE=img-b5j1ot8x2g
+IMG_PARTNER_ML=img-n8a4vk6e0p
+IMG_PARTNER_GOLDEN=img-g2w5ys9l3b
+IMG_PARTNER_CHINESE=img-t7h0mf1d8q
+IMG_PARTNER_UNSHARED=img-z4p9cu2j6r
+IMG_PARTNER_PENDING=img-v1x3io5s7y
+
+# The system's python starts several times faster than a version manager's shim.
+PYTHON=/usr/bin/python3
+[ -x "$PYTHON" ] || PYTHON=python3
+
+# shellcheck source-path=SCRIPTDIR source=../mountscripts/lib/mounts.sh
+. "$PROJECT/mountscripts/lib/mounts.sh"
+
+for helper in bats-support bats-assert bats-file; do
+    load "${BATS_LIBRARIES:-/usr/lib/bats}/$helper/load.bash"
+done
+unset helper
+
+skip_if_sanitized()
+{
+    [ -z "${IMGSHARE_SANITIZE-}" ] || skip "${1:-not meaningful under the sanitizers}"
+}
+
+# wait_for SECONDS CMD...: tries CMD every 20 ms until it succeeds; fails after SECONDS and says so.
+wait_for()
+{
+    local seconds=$1 fraction start=${EPOCHREALTIME//[.,]/}
+
+    shift
+    fraction=${seconds#"${seconds%%.*}"}
+    fraction=${fraction#.}000
+    local limit=$((start + (10#0${seconds%%.*} * 1000 + 10#${fraction:0:3}) * 1000))
+    until "$@" >/dev/null 2>&1; do
+        if ((${EPOCHREALTIME//[.,]/} > limit)); then
+            printf 'wait_for: still failing after %s s: %s\n' "$seconds" "$*" >&2
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
+# within SECONDS WHAT CMD...: wait_for, and prints how long it took until WHAT was so.
+within()
+{
+    local seconds=$1 what=$2 start=${EPOCHREALTIME//[.,]/} took
+
+    shift 2
+    wait_for "$seconds" "$@" || return
+    took=$(((${EPOCHREALTIME//[.,]/} - start) / 1000))
+    printf '# %s: %d.%03d s\n' "$what" $((took / 1000)) $((took % 1000)) >&3
+}
+
+# make_sample REGISTRY [ARGS]: the sample of docs/examples; ARGS go to imgshare init.
+make_sample()
+{
+    local registry=$1 pin mobile
+
+    shift
+    "$IMGSHARE" init "$registry" "$@" || return
+    while IFS=$'\t' read -r pin mobile; do
+        case $pin in
+        '' | '#'*) ;;
+        *)
+            "$IMGSHARE" account add "$registry" "$pin" ${mobile:+--mobile "$mobile"} </dev/null ||
+                return
+            ;;
+        esac
+    done <"$SAMPLE/accounts.txt"
+    "$IMGSHARE" import "$registry" "$SAMPLE/images.json" </dev/null
+}
+
+# new_registry [ARGS]: sets REGISTRY to a new sample registry. Without ARGS it is a copy of one that
+# is made once a suite.
+new_registry()
+{
+    local master=$BATS_FILE_TMPDIR/sample.registry
+
+    REGISTRY=$BATS_TEST_TMPDIR/registry
+    rm -f -- "$REGISTRY"*
+    if [ $# -gt 0 ]; then
+        make_sample "$REGISTRY" "$@" >/dev/null
+        return
+    fi
+    if [ ! -e "$master" ]; then
+        rm -f -- "$master.new"*
+        make_sample "$master.new" >/dev/null && mv -- "$master.new" "$master" || return
+    fi
+    cp -- "$master" "$REGISTRY"
+}
+
+is_mounted()
+{
+    mounts_list | grep -Fx -- "$1" >/dev/null
+}
+
+# mount_registry [-o OPTIONS] [DIR]: mounts REGISTRY, for jcloud-demo unless OPTIONS name an account,
+# on a new directory unless DIR is given; sets MNT. Descriptor 3 is closed because bats waits for
+# everyone that holds it: close it too (3>&-) when starting imgsharefs by hand.
+mount_registry()
+{
+    local options='' number=1 log
+
+    if [ "${1-}" = -o ]; then
+        options=$2
+        shift 2
+    fi
+    [[ ,$options, == *,account=* ]] || options=account=jcloud-demo${options:+,$options}
+    if [ $# -gt 0 ]; then
+        MNT=$1
+    else
+        while [ -d "$BATS_TEST_TMPDIR/mnt$number" ]; do ((number += 1)); done
+        MNT=$BATS_TEST_TMPDIR/mnt$number
+    fi
+    mkdir -p -- "$MNT" || return
+    MNT=$(cd "$MNT" && pwd -P)
+    # Written down first, and in a file: the mount may come about though the program failed, and
+    # `run` is a subshell.
+    printf '%s\n' "$MNT" >>"$BATS_TEST_TMPDIR/.mounts"
+    log=$BATS_TEST_TMPDIR/mount.log
+    "$IMGSHAREFS" -o "$options" "$REGISTRY" "$MNT" </dev/null >"$log" 2>&1 3>&- || {
+        printf 'mount_registry: exit status %s: %s\n' $? "$(cat "$log")" >&2
+        return 1
+    }
+    is_mounted "$MNT" || {
+        printf 'mount_registry: exit status 0, but %s is not mounted\n' "$MNT" >&2
+        return 1
+    }
+}
+
+# daemon_pid MNT: the process that serves it.
+daemon_pid()
+{
+    mounts_daemons "$1" | grep . || {
+        printf 'daemon_pid: no process serves %s\n' "$1" >&2
+        return 1
+    }
+}
+
+# unmount MNT: must succeed, and the daemon must end.
+unmount()
+{
+    local pid pids
+
+    pids=$(daemon_pid "$1") || return
+    fusermount3 -u -- "$1" || return
+    for pid in $pids; do
+        wait_for 10 mounts_daemon_gone "$pid" || return
+    done
+}
+
+# unmount_all: for teardown. What does not unmount in the normal way is torn down by force.
+unmount_all()
+{
+    local mnt pid
+    local -a mnts=()
+
+    [ -e "$BATS_TEST_TMPDIR/.mounts" ] || return 0
+    mapfile -t mnts < <(tac "$BATS_TEST_TMPDIR/.mounts")
+    for mnt in "${mnts[@]}"; do
+        is_mounted "$mnt" && unmount "$mnt" 2>/dev/null && continue
+        # The daemon goes first: that frees whoever hangs in a call.
+        for pid in $(mounts_daemons "$mnt"); do
+            kill -KILL "$pid" 2>/dev/null
+        done
+        is_mounted "$mnt" && fusermount3 -u -z -- "$mnt"
+    done
+    rm -f -- "$BATS_TEST_TMPDIR/.mounts"
+}
+
+# clear_later DIR: what gets mounted on DIR otherwise than by mount_registry, unmount_all unmounts.
+clear_later()
+{
+    printf '%s\n' "$1" >>"$BATS_TEST_TMPDIR/.mounts"
+}
+
+teardown()
+{
+    unmount_all
+}
+
+# errno_of CALL PATH [ARG]...: does one system call, prints OK or the name of the errno. errno_of --each
+# and errno_of --table do several: see there.
+errno_of()
+{
+    "$PYTHON" -IS "$TESTS/errno_of.py" "$@"
+}
+
+# assert_errnos <<END: lines of EXPECTED CALL PATH [ARG]...; all come out as expected.
+assert_errnos()
+{
+    local differences
+
+    differences=$(errno_of --table) || fail "$differences"
+}
+
+# assert_event FIELD...: the newest line of the log has each FIELD, as in assert_event errno=EBUSY.
+assert_event()
+{
+    local line field
+
+    line=" $(tail -n 1 -- "$MNT/events") " || return
+    for field; do
+        [[ $line == *" $field "* || $line == *" ${field%%=*}=\"${field#*=}\" "* ]] && continue
+        printf 'no %s in the newest event:%s\n' "$field" "$line" >&2
+        return 1
+    done
+}
+
+# assert_shares IMAGE_ID [PIN]...: it is shared with these, and no others.
+assert_shares()
+{
+    local image=$1
+
+    shift
+    assert_equal "$(shares_of "$image")" "$(printf '%s\n' "$@" | LC_ALL=C sort)"
+}
+
+# all_shares: every share in the registry, as IMAGE_ID PIN, in no particular but always the same order.
+all_shares()
+{
+    local records
+
+    records=$("$IMGSHARE" export "$REGISTRY") || return
+    "$PYTHON" -IS -c '
+import json, sys
+for line in sys.stdin.buffer:
+    record = json.loads(line)
+    for pin in sorted(record.get("pins", [])):
+        sys.stdout.buffer.write(("%s %s\n" % (record["imageId"], pin)).encode())
+' <<<"$records"
+}
+
+# image_of ID [KEY VALUE]...: the record of an image of jcloud-demo, for import. A VALUE that begins
+# with a bracket is JSON as it is, any other is text.
+image_of()
+{
+    "$PYTHON" -IS -c '
+import json, sys
+record = {"imageId": sys.argv[1], "name": sys.argv[1], "ownerPin": "jcloud-demo", "status": "ready"}
+for key, value in zip(sys.argv[2::2], sys.argv[3::2]):
+    record[key] = json.loads(value) if value.startswith(("[", "{")) else value
+print(json.dumps(record))
+' "$@"
+}
+
+# import_image ID [KEY VALUE]...: the same, imported into REGISTRY.
+import_image()
+{
+    image_of "$@" | "$IMGSHARE" import "$REGISTRY" - >/dev/null
+}
+
+# shares_of IMAGE_ID: with whom the registry says it is shared, sorted, one a line.
+shares_of()
+{
+    # pipefail would be the caller's: the export is checked apart.
+    local records
+
+    records=$("$IMGSHARE" export "$REGISTRY") || return
+    "$PYTHON" -IS -c '
+import json, sys
+for line in sys.stdin.buffer:
+    record = json.loads(line)
+    if record.get("imageId") == sys.argv[1]:
+        for pin in sorted(record.get("pins", [])):
+            sys.stdout.buffer.write(pin.encode() + b"\n")
+        break
+else:
+    sys.exit("shares_of: no image %s" % sys.argv[1])
+' "$1" <<<"$records"
+}
+
+now_ms()
+{
+    echo $((${EPOCHREALTIME//[.,]/} / 1000))
+}
+
+# hold_lock: this test takes the lock of REGISTRY that writers queue on. Programs that it starts
+# inherit the descriptor, so that only release_lock frees it.
+hold_lock()
+{
+    exec {LOCK_FD}<>"$REGISTRY-lock" && flock -n "$LOCK_FD"
+}
+
+release_lock()
+{
+    flock -u "$LOCK_FD" && exec {LOCK_FD}>&-
+}
+
+# lock_awaited: whether some process waits for that lock.
+lock_awaited()
+{
+    grep -- "-> FLOCK .*:$(stat -c %i -- "$REGISTRY-lock") " /proc/locks >/dev/null
+}
+
+need_root()
+{
+    [ "$(id -u)" -eq 0 ] || skip 'only root can do that'
+    unshare -m -p -f --mount-proc true 2>/dev/null || skip 'no namespaces can be made here'
+}
+
+# as_nobody SCRIPT: runs SCRIPT with bash as a user without rights (65534), who may use /dev/fuse. The
+# working directory is empty but for a copy of REGISTRY, both that user's own; the programs are in
+# PATH, /etc/fuse.conf is empty, and MNT can be seen as /mnt/there. All that SCRIPT mounts and starts
+# ends with it. Only for root.
+as_nobody()
+{
+    # shellcheck disable=SC2016
+    unshare -m -p -f --mount-proc --kill-child bash -c '
+        set -e
+        mount -t tmpfs -o mode=0755 none /mnt
+        mkdir /mnt/build /mnt/here /mnt/there
+        mount --bind "$1" /mnt/build
+        ! mountpoint -q "$3" || mount --bind "$3" /mnt/there
+        cp -- "$2" /mnt/here/registry
+        chown -R 65534:65534 /mnt/here
+        mknod -m 0666 /mnt/fuse c 10 229
+        mount --bind /mnt/fuse /dev/fuse
+        : >/mnt/fuse.conf
+        [ ! -e /etc/fuse.conf ] || mount --bind /mnt/fuse.conf /etc/fuse.conf
+        cd /mnt/here
+        export PATH=/mnt/build:$PATH HOME=/mnt/here TMPDIR=/mnt/here
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "$4"
+    ' bash "$BUILD" "$REGISTRY" "${MNT:-/none}" "$1" 3>&-
+}
+
+# without_fuse CMD...: runs CMD where there is no /dev/fuse. Only for root.
+without_fuse()
+{
+    # shellcheck disable=SC2016
+    unshare -m sh -c 'mount -t tmpfs none /dev && mknod -m 0666 /dev/null c 1 3 && exec "$@"' sh "$@"
+}

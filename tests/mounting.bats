@@ -1,0 +1,629 @@
+#!/usr/bin/env bats
+# Mounting and unmounting: command line, options, signals, mount points, other users.
+
+load helpers
+
+setup()
+{
+    new_registry
+    PLACE=$(cd "$BATS_TEST_TMPDIR" && pwd -P)
+    REGISTRY=$PLACE/registry
+    MNT=$PLACE/mnt
+    LOG=$PLACE/log
+    mkdir "$MNT"
+    clear_later "$MNT"
+}
+
+# mount_here ARG...: in the background, for jcloud-demo.
+mount_here()
+{
+    "$IMGSHAREFS" -o account=jcloud-demo "$@" "$REGISTRY" "$MNT" </dev/null 3>&-
+}
+
+# serve ARG...: the same in the foreground, with messages in LOG; sets DAEMON.
+serve()
+{
+    "$IMGSHAREFS" -f -o account=jcloud-demo "$@" "$REGISTRY" "$MNT" </dev/null >"$LOG" 2>&1 3>&- &
+    DAEMON=$!
+    wait_for 10 is_mounted "$MNT"
+}
+
+# assert_end SECONDS: DAEMON ends by then, with 0, and leaves no mount and no log of SQLite's.
+assert_end()
+{
+    local status=0
+
+    wait_for "$1" mounts_daemon_gone "$DAEMON"
+    wait "$DAEMON" || status=$?
+    assert_equal "$status" 0
+    refute_mounted
+    assert_not_exists "$REGISTRY-wal"
+    assert_not_exists "$REGISTRY-shm"
+}
+
+mounted_times()
+{
+    mounts_list | grep -cFx -- "$MNT" || true
+}
+
+refute_mounted()
+{
+    [ "$(mounted_times)" -eq 0 ] || fail "$MNT is mounted"
+}
+
+# assert_refused STATUS WORDS ARG...: imgsharefs ARG... exits with STATUS, says WORDS on stderr and
+# nothing on stdout, and leaves no mount and no process.
+assert_refused()
+{
+    local expected=$1 words=$2
+
+    shift 2
+    run --separate-stderr timeout 20 "$IMGSHAREFS" "$@" </dev/null 3>&-
+    [ "$status" -eq "$expected" ] || fail "exit status $status of: imgsharefs $* ($stderr)"
+    assert_equal "$output" ''
+    # shellcheck disable=SC2154
+    [[ $stderr == "imgsharefs: "*"$words"* ]] || fail "no \"$words\" of: imgsharefs $*: $stderr"
+    refute_mounted
+    assert_equal "$(mounts_daemons "$MNT")" ''
+}
+
+# touch_later NAME: a touch in the background that Ctrl-C can end; its process is added to TOUCHES.
+touch_later()
+{
+    env --default-signal=INT touch "$MNT/private/$1" 2>>"$PLACE/touches" 3>&- &
+    TOUCHES+=($!)
+}
+
+# Whether process PID is in the kernel, as the program touch.
+touch_waits()
+{
+    local state
+
+    [ "$(cat "/proc/$1/comm")" = touch ] && state=$(cut -d ' ' -f 3 "/proc/$1/stat") &&
+        [[ $state == [SD] ]]
+}
+
+# as_installed SCRIPT: runs SCRIPT with bash where imgsharefs is installed, as mount(8) needs it; what
+# it mounts and starts ends with it. Only for root.
+as_installed()
+{
+    # shellcheck disable=SC2016
+    unshare -m -p -f --mount-proc --kill-child bash -c '
+        umount -a -t fuse.imgsharefs 2>/dev/null
+        mount -t tmpfs none /usr/local/bin && ln -s "$1"/imgshare* /usr/local/bin && eval "$2"
+    ' bash "$BUILD" "$1" 3>&-
+}
+
+# --- the command line ---
+
+@test "the program returns when the mount can be used, and not before" {
+    # The next one does not wait for the last daemon's end.
+    for i in {1..50}; do
+        mount_here && ls "$MNT/private/$IMG_GOLDEN/shares" || fail "round $i"
+        fusermount3 -u "$MNT"
+    done
+    for pid in $(mounts_daemons "$MNT"); do wait_for 5 mounts_daemon_gone "$pid"; done
+}
+
+@test "in the background nothing of its caller is held on to" {
+    run timeout 10 bash -c '
+        cd "$1" && output=$("$2" -o account=jcloud-demo "$3" "$4") && echo "[$output]"
+    ' bash "$PLACE" "$IMGSHAREFS" "$REGISTRY" "$MNT" 3>&-
+    assert_success
+    assert_output '[]'
+    pid=$(daemon_pid "$MNT")
+    assert_equal "$(readlink "/proc/$pid/cwd")" /
+    for fd in 0 1 2; do
+        assert_equal "$(readlink "/proc/$pid/fd/$fd")" /dev/null
+    done
+    # It has left the session that it was started in.
+    assert_equal "$(ps -o sid= -p "$pid" | tr -d ' ')" "$pid"
+}
+
+@test "with -f it stays in the foreground until it is unmounted" {
+    serve
+    touch "$MNT/private/$IMG_GOLDEN/shares/alice"
+    kill -0 "$DAEMON"
+    fusermount3 -u "$MNT"
+    assert_end 5
+    run cat "$LOG"
+    refute_output
+}
+
+@test "-d stays, too, and logs each request" {
+    "$IMGSHAREFS" -d -o account=jcloud-demo "$REGISTRY" "$MNT" </dev/null >"$LOG" 2>&1 3>&- &
+    DAEMON=$!
+    wait_for 10 is_mounted "$MNT"
+    ls "$MNT/private"
+    touch "$MNT/private/$IMG_GOLDEN/shares/alice"
+    for request in LOOKUP READDIR CREATE; do
+        grep "opcode: $request" "$LOG"
+    done
+    fusermount3 -u "$MNT"
+    assert_end 5
+}
+
+@test "--help and --version go to standard output and succeed" {
+    for word in -h --help -V --version; do
+        run --separate-stderr "$IMGSHAREFS" "$word"
+        assert_success
+        assert_equal "$stderr" ''
+        [ -n "$output" ]
+    done
+    run "$IMGSHAREFS" --version
+    assert_output --regexp '^imgsharefs [0-9]+\.[0-9]+\.[0-9]+$'
+    run "$IMGSHAREFS" --help
+    assert_line --index 0 --partial 'imgsharefs [-f] [-d]'
+    for option in ro account= allow_other uid= gid= umask= allow= trust= nocancel maxcancel=; do
+        assert_line --regexp "^  $option"
+    done
+    run "$IMGSHAREFS" --help >/dev/full
+    assert_failure
+}
+
+@test "a wrong call is refused with status 2, by the word that is wrong" {
+    assert_refused 2 REGISTRY
+    assert_refused 2 MOUNTPOINT "$REGISTRY"
+    assert_refused 2 'surplus' "$REGISTRY" "$MNT" surplus
+    assert_refused 2 '-x' -x "$REGISTRY" "$MNT"
+    assert_refused 2 '--bogus' --bogus "$REGISTRY" "$MNT"
+    assert_refused 2 'bogus' -o account=jcloud-demo,bogus "$REGISTRY" "$MNT"
+    assert_refused 2 'rw2' -o rw2 "$REGISTRY" "$MNT"
+    assert_refused 2 'frobnicate=1' -o frobnicate=1 "$REGISTRY" "$MNT"
+    assert_refused 2 'ro=1' -o ro=1 "$REGISTRY" "$MNT"
+    assert_refused 2 '-o' "$REGISTRY" "$MNT" -o
+}
+
+@test "an option without the value that it needs is named" {
+    for option in account allow trust uid gid umask maxcancel; do
+        assert_refused 2 "$option needs a value" -o "$option" "$REGISTRY" "$MNT"
+    done
+}
+
+@test "a number that is none is refused" {
+    for option in uid=x uid= uid=-1 uid=1x uid=4294967295 gid=root gid=-1 gid=99999999999999999999 \
+        umask=8 umask=1000 umask=-22 umask=u=rwx maxcancel=many maxcancel=-1 maxcancel=; do
+        assert_refused 2 "$option" -o "account=jcloud-demo,$option" "$REGISTRY" "$MNT"
+    done
+}
+
+# --- the options ---
+
+@test "ro: everything can be read, nothing shared or cancelled" {
+    mount_here -o ro
+    grep -E "^[^ ]+ $MNT fuse.imgsharefs ro," /proc/mounts
+    assert_equal "$(cat "$MNT/private/$IMG_MYSQL/status")" available
+    assert_equal "$(errno_of creat "$MNT/private/$IMG_MYSQL/shares/carol")" EROFS
+    assert_equal "$(errno_of unlink "$MNT/private/$IMG_MYSQL/shares/alice")" EROFS
+    assert_equal "$(grep ^access "$MNT/status")" 'access: read-only'
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob'
+}
+
+@test "account= chooses whose images are shown" {
+    mount_registry -o account=partner-lab
+    assert_equal "$(cat "$MNT/account/pin")" partner-lab
+    assert_exists "$MNT/private/$IMG_PARTNER_UNSHARED"
+    assert_not_exists "$MNT/private/$IMG_GOLDEN"
+}
+
+@test "uid=, gid= and umask= are what stat shows of every file" {
+    mount_here -o uid=1234,gid=5678,umask=027
+    for path in . events private "private/$IMG_MYSQL/name" "private/$IMG_MYSQL/shares/alice"; do
+        assert_equal "$(stat -c %u:%g "$MNT/$path")" 1234:5678
+    done
+    assert_equal "$(stat -c %a "$MNT/private/$IMG_MYSQL/shares")" 750
+    assert_equal "$(stat -c %a "$MNT/private/$IMG_MYSQL/name")" 440
+    assert_equal "$(stat -c %a "$MNT/private/$IMG_MYSQL/shares/alice")" 640
+}
+
+@test "without them files are of who mounts, 0755, 0444 and 0644" {
+    mount_here
+    assert_equal "$(stat -c %u:%g:%a "$MNT/private/$IMG_MYSQL")" "$(id -u):$(id -g):755"
+    assert_equal "$(stat -c %a "$MNT/private/$IMG_MYSQL/name")" 444
+    assert_equal "$(stat -c %a "$MNT/private/$IMG_MYSQL/shares/alice")" 644
+}
+
+@test "allow= binds sharing, not cancelling" {
+    echo carol >"$PLACE/allow"
+    mount_here -o allow="$PLACE/allow"
+    cd "$MNT/private/$IMG_MYSQL/shares"
+    assert_equal "$(errno_of creat partner-lab)" EPERM
+    assert_equal "$(errno_of creat carol)" OK
+    assert_equal "$(errno_of unlink bob)" OK
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\ncarol'
+}
+
+@test "trust= says whose images are trusted" {
+    mount_here
+    assert_equal "$(cat "$MNT/shared/$IMG_PARTNER_ML/trusted")" no
+    unmount "$MNT"
+    printf '# partners\r\npartner-lab\tthe lab\r\n' >"$PLACE/trust"
+    mount_here -o trust="$PLACE/trust"
+    assert_equal "$(cat "$MNT/shared/$IMG_PARTNER_ML/trusted")" yes
+}
+
+@test "a list that cannot be read, or holds what is no pin, is no mount" {
+    printf 'alice\nwith/slash\n' >"$PLACE/bad"
+    for option in allow trust; do
+        assert_refused 1 "$PLACE/missing" -o "account=jcloud-demo,$option=$PLACE/missing" \
+            "$REGISTRY" "$MNT"
+        assert_refused 1 "$PLACE/bad:2" -o "account=jcloud-demo,$option=$PLACE/bad" "$REGISTRY" "$MNT"
+        assert_refused 1 "$PLACE" -o "account=jcloud-demo,$option=$PLACE" "$REGISTRY" "$MNT"
+    done
+}
+
+@test "nocancel: rm is refused, touch is not" {
+    mount_here -o nocancel
+    assert_equal "$(errno_of unlink "$MNT/private/$IMG_MYSQL/shares/alice")" EPERM
+    touch "$MNT/private/$IMG_MYSQL/shares/carol"
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob\ncarol'
+}
+
+@test "maxcancel=2: a process cancels two shares of an image, and not a third" {
+    mount_here -o maxcancel=2
+    cd "$MNT/private/$IMG_FULL/shares"
+    run rm dept-01 dept-02 dept-03
+    assert_failure
+    assert_output --partial "'dept-03': Operation not permitted"
+    assert_not_exists dept-01
+    assert_not_exists dept-02
+    assert_exists dept-03
+    rm dept-03 # another process
+}
+
+@test "the words of fstab and mount(8) are accepted" {
+    local words=_netdev,nofail,x-systemd.automount,x-gvfs-hide,defaults,noauto,user,rw,nosuid,nodev
+    words+=,noexec,noatime,relatime,comment=x
+
+    mount_here -o "$words"
+    grep -E "^[^ ]+ $MNT fuse.imgsharefs rw,nosuid,nodev,noexec,noatime," /proc/mounts
+    unmount "$MNT"
+    mount_here -o defaults,,noexec, # as a line of fstab may well look
+    # With these it comes as far as the mount point.
+    for word in ${words//,/ } auto nouser users owner group suid dev exec atime strictatime sync async \
+        nodiratime lazytime x-systemd.idle-timeout=60 X-mount.mkdir; do
+        assert_refused 1 'no such directory' -o "account=jcloud-demo,$word" "$REGISTRY" "$PLACE/none"
+    done
+}
+
+# --- what the kernel's table shows, and mount(8) ---
+
+@test "the kernel's table has the absolute path of the registry, and the type fuse.imgsharefs" {
+    (cd "$PLACE" && "$IMGSHAREFS" -o account=jcloud-demo registry mnt </dev/null 3>&-)
+    assert_equal "$(findmnt -n -o FSTYPE,SOURCE "$MNT" | tr -s ' ')" "fuse.imgsharefs $REGISTRY"
+    ls "$MNT/private/$IMG_GOLDEN"
+    fusermount3 -u "$MNT"
+    wait_for 5 test ! -e "$REGISTRY-wal"
+}
+
+@test "paths may hold blanks, commas, quotes and backslashes" {
+    mkdir "$PLACE/odd, \"place\" \\ä"
+    mv "$REGISTRY" "$PLACE/odd, \"place\" \\ä/my, registry?#%20"
+    REGISTRY="$PLACE/odd, \"place\" \\ä/my, registry?#%20"
+    MNT="$PLACE/odd, \"place\" \\ä/mnt 1"
+    mkdir "$MNT"
+    clear_later "$MNT"
+    mount_here
+    touch "$MNT/private/$IMG_GOLDEN/shares/alice"
+    assert_equal "$(findmnt -n -o SOURCE "$MNT")" "$REGISTRY"
+    fusermount3 -u "$MNT"
+    wait_for 5 test ! -e "$REGISTRY-wal"
+    assert_equal "$(shares_of "$IMG_GOLDEN")" alice
+}
+
+@test "mount -t fuse.imgsharefs and umount do the same" {
+    need_root
+    as_installed "
+        mount -t fuse.imgsharefs '$REGISTRY' '$MNT' \
+            -o account=jcloud-demo,noauto,nofail,_netdev,x-gvfs-hide,noexec &&
+        touch '$MNT/private/$IMG_GOLDEN/shares/alice' && umount '$MNT' &&
+        timeout 5 bash -c 'while pgrep -x imgsharefs; do sleep 0.05; done'"
+    assert_equal "$(shares_of "$IMG_GOLDEN")" alice
+}
+
+@test "mount -a mounts a line of fstab once, however often it is called" {
+    need_root
+    echo "$REGISTRY $MNT fuse.imgsharefs account=jcloud-demo,nofail,_netdev 0 0" >"$PLACE/fstab"
+    run as_installed "
+        for _ in 1 2; do mount -a -T '$PLACE/fstab' || exit; grep -c fuse.imgsharefs /proc/mounts; done
+        cat '$MNT/account/pin'"
+    assert_success
+    assert_output $'1\n1\njcloud-demo'
+}
+
+@test "df, stat -f and df -l take the mount for what it is" {
+    mount_here
+    timeout 5 df "$MNT"
+    timeout 5 df -i "$MNT"
+    timeout 5 df -l >/dev/null
+    assert_equal "$(stat -f -c %T "$MNT")" fuseblk || assert_equal "$(stat -f -c %t "$MNT")" 65735546
+}
+
+# --- mount points ---
+
+@test "a mount point must be an empty directory" {
+    assert_refused 1 "$PLACE/none: no such directory" -o account=jcloud-demo "$REGISTRY" "$PLACE/none"
+    assert_refused 1 "$REGISTRY: not a directory" -o account=jcloud-demo "$REGISTRY" "$REGISTRY"
+    echo kept >"$MNT/file"
+    assert_refused 1 "$MNT: not empty" -o account=jcloud-demo "$REGISTRY" "$MNT"
+    assert_equal "$(cat "$MNT/file")" kept
+}
+
+@test "a symbolic link to a directory is a mount point, and one to a registry a source" {
+    mkdir "$PLACE/links"
+    ln -s "$MNT" "$PLACE/links/mnt"
+    ln -s ../registry "$PLACE/links/registry"
+    (cd "$PLACE/links" && "$IMGSHAREFS" -o account=jcloud-demo registry mnt </dev/null 3>&-)
+    is_mounted "$MNT"
+    touch "$PLACE/links/mnt/private/$IMG_GOLDEN/shares/alice"
+    # The lock and the log are those of the registry itself, as every other mount sees it.
+    assert_exists "$REGISTRY-lock"
+    assert_not_exists "$PLACE/links/registry-lock"
+    fusermount3 -u "$MNT"
+    wait_for 5 test ! -e "$REGISTRY-wal"
+}
+
+@test "a second mount on the same place is refused, and never stacked" {
+    mount_here
+    run mount_here
+    assert_failure
+    assert_output --partial "$MNT: already mounted, from $REGISTRY"
+    assert_equal "$(mounted_times)" 1
+    ls "$MNT/private/$IMG_GOLDEN"
+}
+
+@test "of two that mount on the same place at once, one is refused" {
+    for _ in {1..8}; do
+        mount_here 2>"$PLACE/first" &
+        first=$!
+        mount_here 2>"$PLACE/second" &
+        second=$!
+        status=0
+        wait "$first" || ((status += $?))
+        wait "$second" || ((status += $?))
+        assert_equal "$(mounted_times)" 1
+        assert_equal "$status" 1
+        grep -h 'already mounted' "$PLACE/first" "$PLACE/second"
+        unmount "$MNT"
+    done
+}
+
+@test "umount while a file is open is refused, and takes nothing away" {
+    mount_here
+    exec {open}<"$MNT/status"
+    run fusermount3 -u "$MNT"
+    assert_failure
+    assert_output --partial busy
+    assert_equal "$(cat "$MNT/account/pin")" jcloud-demo
+    exec {open}<&-
+    unmount "$MNT"
+    refute_mounted
+}
+
+@test "a dead mount point is explained, and after umount -l all acknowledged shares are there" {
+    mount_here
+    pid=$(daemon_pid "$MNT")
+    for image in "$IMG_GOLDEN" "$IMG_CHINESE" "$IMG_WINDOWS" "$IMG_RUNNER_A" "$IMG_BARE" "$IMG_ARM"; do
+        for pin in alice bob carol dept-0{1..9} dept-1{0..7}; do
+            touch "$MNT/private/$image/shares/$pin" 2>/dev/null && echo "$image $pin"
+        done
+    done >"$PLACE/acknowledged" 3>&- &
+    wait_for 10 grep -F dept-09 "$PLACE/acknowledged"
+    kill -KILL "$pid"
+    wait $! || true
+
+    run mount_here
+    assert_failure
+    assert_output --partial 'dead mount'
+    assert_output --partial "umount -l $MNT"
+    run ls "$MNT"
+    assert_failure
+    fusermount3 -u -z "$MNT"
+    mount_here
+    while read -r image pin; do
+        assert_exists "$MNT/private/$image/shares/$pin"
+    done <"$PLACE/acknowledged"
+    "$IMGSHARE" check "$REGISTRY"
+}
+
+# --- the end ---
+
+@test "SIGTERM and SIGINT unmount, and it ends with 0" {
+    for signal in TERM INT; do
+        serve
+        kill "-$signal" "$DAEMON"
+        assert_end 2
+    done
+    mount_here
+    pid=$(daemon_pid "$MNT")
+    kill "$pid"
+    wait_for 2 mounts_daemon_gone "$pid"
+    refute_mounted
+}
+
+@test "SIGTERM ends it within 2 s though touches hang on another program's lock" {
+    serve
+    hold_lock
+    TOUCHES=()
+    touch_later "$IMG_GOLDEN/shares/alice"
+    wait_for 5 lock_awaited
+    touch_later "$IMG_GOLDEN/shares/bob"
+    touch_later "$IMG_BARE/shares/alice"
+    for pid in "${TOUCHES[@]}"; do wait_for 5 touch_waits "$pid"; done
+    kill -TERM "$DAEMON"
+    wait_for 2 mounts_daemon_gone "$DAEMON"
+    for pid in "${TOUCHES[@]}"; do
+        status=0
+        wait "$pid" || status=$?
+        assert_equal "$status" 1
+    done
+    release_lock
+    assert_end 2
+    assert_equal "$(shares_of "$IMG_GOLDEN")$(shares_of "$IMG_BARE")" ''
+}
+
+@test "SIGTERM ends it within 2 s also while it is about to mount" {
+    hold_lock
+    "$IMGSHAREFS" -f -o account=jcloud-demo "$REGISTRY" "$MNT" </dev/null >"$LOG" 2>&1 3>&- &
+    DAEMON=$!
+    wait_for 5 grep -zFx -- "$MNT" "/proc/$DAEMON/cmdline"
+    kill -TERM "$DAEMON"
+    wait_for 2 mounts_daemon_gone "$DAEMON"
+    release_lock
+    refute_mounted
+}
+
+@test "a mount does not wait for another program's lock" {
+    hold_lock
+    timeout 3 "$IMGSHAREFS" -o account=jcloud-demo "$REGISTRY" "$MNT" </dev/null 3>&-
+    assert_equal "$(cat "$MNT/account/pin")" jcloud-demo
+    assert_equal "$(grep ^last_error "$MNT/status")" 'last_error: none'
+    release_lock
+}
+
+@test "umount ends it with 0, and frees everything" {
+    serve
+    touch "$MNT/private/$IMG_GOLDEN/shares/alice"
+    fusermount3 -u "$MNT"
+    assert_end 5
+    rmdir "$MNT"
+    "$IMGSHARE" check "$REGISTRY"
+}
+
+@test "Ctrl-C frees a touch that waits for the lock, and nothing is shared" {
+    mount_here
+    hold_lock
+    TOUCHES=()
+    touch_later "$IMG_GOLDEN/shares/alice"
+    wait_for 5 lock_awaited
+    begin=$(now_ms)
+    kill -INT "${TOUCHES[0]}"
+    status=0
+    wait "${TOUCHES[0]}" || status=$?
+    took=$(($(now_ms) - begin))
+    assert_equal "$status" 130
+    [ "$took" -le 1200 ] || fail "freed after $took ms"
+    release_lock
+    touch "$MNT/private/$IMG_GOLDEN/shares/bob"
+    assert_equal "$(shares_of "$IMG_GOLDEN")" bob
+    assert_not_exists "$MNT/private/$IMG_GOLDEN/shares/alice"
+}
+
+@test "Ctrl-C frees eight touches on one image within 2 s" {
+    mount_here
+    hold_lock
+    TOUCHES=()
+    for pin in alice bob carol dept-0{1..5}; do
+        touch_later "$IMG_GOLDEN/shares/$pin"
+    done
+    wait_for 5 lock_awaited
+    for pid in "${TOUCHES[@]}"; do wait_for 5 touch_waits "$pid"; done
+    begin=$(now_ms)
+    kill -INT "${TOUCHES[@]}"
+    wait "${TOUCHES[@]}" || true
+    took=$(($(now_ms) - begin))
+    [ "$took" -le 2000 ] || fail "freed after $took ms"
+    release_lock
+    touch "$MNT/private/$IMG_GOLDEN/shares/partner-lab"
+    assert_equal "$(shares_of "$IMG_GOLDEN")" partner-lab
+}
+
+@test "SIGHUP reads the lists again; a bad one leaves the old, and an event says so" {
+    echo carol >"$PLACE/allow"
+    mount_here -o allow="$PLACE/allow"
+    share=$MNT/private/$IMG_GOLDEN/shares
+    assert_equal "$(errno_of creat "$share/alice")" EPERM
+    echo alice >>"$PLACE/allow"
+    pid=$(daemon_pid "$MNT")
+    kill -HUP "$pid"
+    wait_for 2 touch "$share/alice"
+    echo bad/pin >"$PLACE/allow"
+    kill -HUP "$pid"
+    wait_for 2 grep 'action=reload outcome=refused' "$MNT/events"
+    grep "action=reload.*$PLACE/allow:1" "$MNT/events"
+    touch "$share/carol"
+    assert_equal "$(errno_of creat "$share/bob")" EPERM
+}
+
+@test "a mount whose caller is killed before it can be used does not stay" {
+    # Until somebody writes the list, the program waits for it.
+    mkfifo "$PLACE/list"
+    for signal in INT TERM KILL; do
+        env --default-signal=INT "$IMGSHAREFS" -o "account=jcloud-demo,allow=$PLACE/list" \
+            "$REGISTRY" "$MNT" </dev/null 2>/dev/null 3>&- &
+        caller=$!
+        wait_for 5 pgrep -P "$caller"
+        daemon=$(pgrep -P "$caller")
+        kill "-$signal" "$caller"
+        wait "$caller" && fail "exit status 0 after SIG$signal"
+        timeout 5 bash -c 'echo alice >"$1"' bash "$PLACE/list"
+        wait_for 5 mounts_daemon_gone "$daemon"
+        refute_mounted
+    done
+}
+
+# --- other users ---
+
+@test "another user may not even look, unless allow_other is given" {
+    need_root
+    mount_here
+    run as_nobody 'ls /mnt/there'
+    assert_failure
+    assert_output --partial 'Permission denied'
+    unmount "$MNT"
+
+    mount_here -o allow_other
+    run as_nobody "ls /mnt/there/private/$IMG_MYSQL/shares && cat /mnt/there/private/$IMG_MYSQL/name"
+    assert_success
+    assert_output $'alice\nbob\nmysql-8.0'
+}
+
+@test "with allow_other the modes say who may share and cancel" {
+    need_root
+    mount_here -o allow_other
+    run as_nobody "LC_ALL=C touch /mnt/there/private/$IMG_MYSQL/shares/carol"
+    assert_failure
+    assert_output --partial 'Permission denied'
+    run as_nobody "LC_ALL=C rm -f /mnt/there/private/$IMG_MYSQL/shares/alice"
+    assert_failure
+    run as_nobody 'cat /mnt/there/events'
+    assert_failure
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob'
+    unmount "$MNT"
+
+    mount_here -o allow_other,uid=65534
+    as_nobody "touch /mnt/there/private/$IMG_MYSQL/shares/carol"
+    grep 'action=share .*pin=carol outcome=done uid=65534 ' "$MNT/events"
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob\ncarol'
+}
+
+@test "a user without rights mounts and unmounts by way of fusermount3" {
+    need_root
+    run as_nobody "
+        mkdir mnt && imgsharefs -o account=jcloud-demo registry mnt &&
+        touch mnt/private/$IMG_GOLDEN/shares/alice && stat -c %U:%a mnt/private &&
+        fusermount3 -u mnt && ls -A mnt && imgshare export registry | grep -c '\"pins\":\[\"alice\"\]'"
+    assert_success
+    assert_output $'nobody:755\n1'
+}
+
+@test "allow_other of such a user needs /etc/fuse.conf, and that is said" {
+    need_root
+    run as_nobody '
+        mkdir mnt
+        imgsharefs -o account=jcloud-demo,allow_other registry mnt && exit 9
+        status=$?; grep imgsharefs /proc/mounts | grep -v /there; pgrep imgsharefs; exit $status'
+    assert_failure 1
+    assert_output --partial user_allow_other
+    assert_output --partial /etc/fuse.conf
+    refute_output --partial 'fuse.imgsharefs'
+}
+
+@test "without /dev/fuse it says so, and what to do" {
+    need_root
+    run without_fuse "$IMGSHAREFS" -o account=jcloud-demo "$REGISTRY" "$MNT" 3>&-
+    assert_failure 1
+    assert_output --partial '/dev/fuse is missing'
+    assert_output --partial 'modprobe fuse'
+    assert_equal "$(mounts_daemons "$MNT")" ''
+}
