@@ -118,6 +118,11 @@ static int open_fuse(const struct options *options, struct session *session, str
 {
     bool read_only = !catalog_is_writable(session->catalog);
     struct fuse_args arguments = FUSE_ARGS_INIT(0, NULL);
+
+    if (read_only && !options->read_only)
+        log_write(LOG_WARNING,
+                  "%s: it, its directory or its disk cannot be written: mounted read-only",
+                  options->source);
     int result = add_arguments(options, read_only, &arguments);
 
     if (result == 0) {

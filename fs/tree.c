@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define MODE_DIRECTORY (S_IFDIR | 0755)
-#define MODE_SHARE (S_IFREG | 0644)
+/* Before the umask, whose default is 022: as with other filesystems without modes of their own,
+ * umask=002 lets the group share. */
+#define MODE_DIRECTORY (S_IFDIR | 0777)
+#define MODE_SHARE (S_IFREG | 0666)
 #define MODE_FILE (S_IFREG | 0444)
 #define MODE_EVENTS (S_IFREG | 0440)
 #define MODE_LINK (S_IFLNK | 0777)

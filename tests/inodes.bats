@@ -182,7 +182,7 @@ remount()
     assert_equal "$(errno_of utime "$SHARES" 1000000000)" OK
     ls -lR "$MNT" >/dev/null
     "$IMGSHARE" import "$REGISTRY" "$SAMPLE/images.json" >/dev/null
-    import_image $IMG_BARE name bare-record desc changed
+    import_image "$IMG_BARE" name bare-record desc changed
     wait_for 2 grep -qx changed "$MNT/private/$IMG_BARE/description"
     directory_times "$times.after"
     diff "$times" "$times.after"

@@ -1,4 +1,7 @@
 # Listings: complete, each entry once, also while entries come and go between the steps of a reader.
+#
+# What is counted are lines of ls, as people count them.
+# shellcheck disable=SC2012
 
 load helpers
 
@@ -103,50 +106,48 @@ END
     assert_success
     assert_output ''
     assert_equal "$(shares_of img-0listing00 | wc -l)" 1000
-    run readdir consume "$SHARES" 100000
-    assert_success
-    assert_output ''
-    assert_equal "$(shares_of img-0listing00)" ''
     "$IMGSHARE" check "$REGISTRY"
 }
 
 # What the kernel keeps of a listing in pages of 4096 bytes has been seen to end where the entry of a
 # reader was removed, if the last page was full: 128 entries with names of 1 to 8 bytes.
 @test "nothing is missed where a listing fills whole pages: 128, 256 and 1024 short names" {
-    local count format
+    local count
 
     for count in 128 256 1024; do
-        for format in '%d' 'pin%05d'; do
-            rm -f "$REGISTRY"*
-            new_shares "$format" "$count"
-            run readdir consume "$SHARES" 16
-            assert_success
-            assert_output ''
-            assert_equal "$(shares_of img-0listing00 | wc -l)" $((count / 16))
-            unmount "$MNT"
-        done
+        rm -f "$REGISTRY"*
+        new_shares 'p%d' "$count"
+        run readdir consume "$SHARES" 16
+        assert_success
+        assert_output ''
+        assert_equal "$(shares_of img-0listing00 | wc -l)" $((count / 16))
+        unmount "$MNT"
     done
 }
 
 @test "entries that come and go during a scan make no other be missed or seen twice" {
     new_shares 'account-%03d' 300
-    run readdir steady "$SHARES" 3
+    run readdir steady "$SHARES" 10
     assert_success
-    assert_output --regexp '^[0-9]+ scans$'
-    [ "${output% scans}" -ge 3 ]
+    assert_output ''
     assert_equal "$(shares_of img-0listing00 | wc -l)" 300
     "$IMGSHARE" check "$REGISTRY"
 }
 
 @test "a reader can go back to any place, also to that of an entry that is gone" {
+    local dir
+
     new_shares 'account-%03d' 200
     run readdir seek "$SHARES" account-100
     assert_success
     assert_output ''
     assert_equal "$(shares_of img-0listing00 | wc -l)" 199
-    run readdir seek "$MNT/private" .
-    assert_failure # "." cannot be removed: the places before are as they were
-    refute_output --partial after
+    # And where the kernel keeps the listing.
+    for dir in private private/img-0listing00 by-account; do
+        run readdir seek "$MNT/$dir"
+        assert_success
+        assert_output ''
+    done
 }
 
 @test "a listing that is open while a share is cancelled goes on with all the others" {
@@ -176,14 +177,12 @@ END
 }
 
 @test "find -delete and rm of a glob cancel all shares of many images, and exit with 0" {
-    local dir
-
     "$IMGSHARE" init "$REGISTRY" --account jcloud-demo
-    "$TESTS/generate" --images 100 --pins 10 --accounts 40 | "$IMGSHARE" import "$REGISTRY" - >/dev/null
+    "$TESTS/generate" --images 40 --pins 5 --accounts 20 | "$IMGSHARE" import "$REGISTRY" - >/dev/null
     mount_registry
-    assert_equal "$(find "$MNT/private" -path '*/shares/*' | wc -l)" 1000
+    assert_equal "$(find "$MNT/private" -path '*/shares/*' | wc -l)" 200
     find "$MNT"/private/img-000000000*/shares -type f -delete
-    assert_equal "$(find "$MNT/private" -path '*/shares/*' | wc -l)" 640
+    assert_equal "$(find "$MNT/private" -path '*/shares/*' | wc -l)" 20
     rm "$MNT"/private/*/shares/*
     assert_equal "$(find "$MNT/private" -path '*/shares/*' | wc -l)" 0
     assert_equal "$(ls -A "$MNT/by-account")" ''

@@ -5,8 +5,8 @@ usage: readdir.py names DIR            every entry but . and .., in the order of
        readdir.py inodes DIR           the whole tree below DIR: d_ino against st_ino, types, doubles
        readdir.py consume DIR KEEP     reads one entry, removes it, reads on, but leaves every KEEPth; a
                                        second reader scans the directory all the while
-       readdir.py steady DIR SECONDS   scans, while another process makes and removes churn-N in DIR
-       readdir.py seek DIR VICTIM      goes back to where it has been, in any order; then removes VICTIM
+       readdir.py steady DIR SCANS     scans, while another process makes and removes churn-N in DIR
+       readdir.py seek DIR [VICTIM]    goes back to where it has been, in any order; then removes VICTIM
                                        and goes there once more
        readdir.py opened DIR VICTIM COMMAND...
                                        reads one entry, runs COMMAND, which removes VICTIM, reads on
@@ -214,7 +214,7 @@ def cmd_consume(path, keep):
     return faults
 
 
-def cmd_steady(path, seconds):
+def cmd_steady(path, scans):
     before = [name for name in scan(path) if not name.startswith("churn-")]
 
     def churn(stopped):
@@ -231,33 +231,34 @@ def cmd_steady(path, seconds):
                 made.append(name)
         for name in made:
             os.unlink(name)
-        return [] if number > 100 else ["only %d changes were made" % number]
+        return []
 
     other = Other(churn)
     faults = []
-    scans = 0
-    churned = 0
-    end = time.monotonic() + float(seconds)
-    while time.monotonic() < end and not faults:
+    churns = []
+    end = time.monotonic() + 60
+    # Until enough scans have met the other process's names, and they were not the same ones.
+    while len(churns) < int(scans) or len(set(churns)) < 3:
         for step in (SMALL, 256, LARGE):
             names = scan(path, step)
-            faults += compare("scan %d in steps of %d" % (scans, step), before, names)
-            churned += any(name.startswith("churn-") for name in names)
-        scans += 1
-    faults += other.end()
-    if not churned:
-        faults.append("no scan saw any of the other process's names")
-    print("%d scans" % scans, file=sys.stderr)
-    return faults
+            faults += compare("scan in steps of %d" % step, before, names)
+            churned = tuple(name for name in names if name.startswith("churn-"))
+            if churned:
+                churns.append(churned)
+        if time.monotonic() > end:
+            faults.append("only %d scans met the other process's names" % len(churns))
+        if faults:
+            break
+    return faults + other.end()
 
 
-def cmd_seek(path, victim):
+def cmd_seek(path, victim=None):
     directory = Directory(path, SMALL)
     entries = list(directory.entries())
     faults = []
     places = list(range(len(entries) - 1))
     random.Random(1).shuffle(places)
-    for gone in (None, victim):
+    for gone in (None, victim) if victim else (None,):
         if gone:
             os.unlink(os.path.join(path, gone))
         for place in places:

@@ -245,9 +245,18 @@ says()
     assert_shares img-1 alice bob
 }
 
-@test "shareable says of every image what touch will say" {
+@test "shareable, quota and exposure say of every image what the registry has and touch will do" {
     mount_registry
+    shares=$(all_shares)
     for image in "$MNT"/private/*; do
+        count=$(grep -c "^${image##*/} " <<<"$shares") || true
+        says "${image#"$MNT/"}" quota "$count/20"
+        case $count,${image##*/} in
+        0,$IMG_EVERYONE) says "${image#"$MNT/"}" exposure everyone ;;
+        0,*) says "${image#"$MNT/"}" exposure owner ;;
+        1,*) says "${image#"$MNT/"}" exposure '1 account' ;;
+        *) says "${image#"$MNT/"}" exposure "$count accounts" ;;
+        esac
         said=$(<"$image/shareable")
         case $(errno_of creat "$image/shares/partner-lab") in
         OK) expected=yes ;;

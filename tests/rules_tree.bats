@@ -11,7 +11,7 @@ setup()
     export LC_ALL=C
     new_registry
     mount_registry
-    cd "$MNT"
+    cd "$MNT" || return
     image=private/$IMG_MYSQL # shared with alice and bob
     shares=$image/shares
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2086  # ids of images need no quotes
+# shellcheck disable=SC2010,SC2012,SC2086,SC2154,SC2231  # ls is tested here; ids of images need no quotes
 # The tools that one knows, on the mount; what they did is looked up in the registry.
 
 load helpers
@@ -9,7 +9,7 @@ setup()
     export LC_ALL=C.UTF-8
     new_registry
     mount_registry
-    cd "$MNT"
+    cd "$MNT" || return
     golden=private/$IMG_GOLDEN # not shared
     mysql=private/$IMG_MYSQL   # shared with alice and bob
     full=private/$IMG_FULL     # shared with 20 accounts
@@ -200,20 +200,20 @@ teardown()
 @test "everything is shared with two accounts by one line; 123 says that some was refused" {
     run -123 --separate-stderr eval \
         "printf '%s\0' private/*/shares/ | xargs -0 -I{} touch {}alice {}bob"
-    shared=($IMG_GOLDEN $IMG_MYSQL $IMG_CHINESE $IMG_WINDOWS $IMG_RUNNER_A $IMG_RUNNER_B $IMG_ARM \
-        $IMG_BARE $IMG_IMPORTED $IMG_LOCAL $IMG_FULL)
-    for id in "${shared[@]}"; do
+    for id in $IMG_GOLDEN $IMG_MYSQL $IMG_CHINESE $IMG_WINDOWS $IMG_RUNNER_A $IMG_RUNNER_B $IMG_ARM \
+        $IMG_BARE $IMG_IMPORTED $IMG_LOCAL $IMG_FULL; do
         run -0 grep -cE '^(alice|bob)$' <<<"$(shares_of "$id")"
         assert_output 2
     done
     assert_shares $IMG_PENDING
     assert_shares $IMG_ERROR bob
     assert_equal "$(grep -c ': Device or resource busy$' <<<"$stderr")" 2
-    assert_equal "$(ls by-account/alice | wc -l)" ${#shared[@]}
+    assert_equal "$(ls by-account/alice | wc -l)" 11
 }
 
 @test "xargs -P8 touch over eight images" {
-    images=($IMG_GOLDEN $IMG_CHINESE $IMG_WINDOWS $IMG_RUNNER_A $IMG_RUNNER_B $IMG_ARM $IMG_BARE $IMG_LOCAL)
+    images=("$IMG_GOLDEN" "$IMG_CHINESE" "$IMG_WINDOWS" "$IMG_RUNNER_A" "$IMG_RUNNER_B" "$IMG_ARM"
+        "$IMG_BARE" "$IMG_LOCAL")
     printf 'private/%s/shares/\n' "${images[@]}" | xargs -P8 -I{} touch {}alice {}bob {}carol {}partner-lab
     for id in "${images[@]}"; do
         assert_shares "$id" alice bob carol partner-lab

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2086  # ids of images need no quotes
+# shellcheck disable=SC2086,SC2154,SC2188  # ids of images need no quotes
 # Tools that copy, move and write files, on the mount: which of them share and cancel, and which are
 # refused. What they did is looked up in the registry.
 
@@ -10,7 +10,7 @@ setup()
     export LC_ALL=C.UTF-8
     new_registry
     mount_registry
-    cd "$MNT"
+    cd "$MNT" || return
     golden=private/$IMG_GOLDEN # not shared
     mysql=private/$IMG_MYSQL   # shared with alice and bob
     elsewhere=$BATS_TEST_TMPDIR/elsewhere
@@ -108,7 +108,7 @@ nothing_changed()
 # --- rsync ---
 
 @test "rsync -r --inplace --size-only --delete makes shares/ what a list wants" {
-    sync=(rsync -r --inplace --size-only --delete --max-delete=5 "$elsewhere/" $mysql/shares/)
+    sync=(rsync -r --inplace --size-only --delete --max-delete=5 "$elsewhere/" "$mysql/shares/")
     touch "$elsewhere/"{alice,carol,partner-lab}
     "${sync[@]}"
     assert_shares $IMG_MYSQL alice carol partner-lab

@@ -21,7 +21,7 @@
 #define STEP_NS_MAX 600000000LL
 #define STEP_NS_MIN 80000000LL
 /* How long a commit should take: it grows with what the step has written. */
-#define COMMIT_NS 150000000LL
+#define COMMIT_NS 300000000LL
 /* Weight of a chunk, and of the most that is moved at once: microseconds as estimated. */
 #define CHUNK_WEIGHT 20000
 #define ONCE_WEIGHT 150000
