@@ -10,7 +10,8 @@ setup()
 {
     new_registry
     mount_registry
-    GOLDEN=$MNT/private/$IMG_GOLDEN
+    OWN=$MNT
+    GOLDEN=$OWN/private/$IMG_GOLDEN
 }
 
 # holds FILE TEXT: that is all it holds, and its size says so.
@@ -43,11 +44,9 @@ shared_with()
 
     pins=$(printf '"c%02d",' $(seq "$1"))
     import_image img-0counted00 pins "[${pins%,}]"
-    wait_for $BOUND [ -d "$MNT/private/img-0counted00" ]
-    COUNTED=$MNT/private/img-0counted00
+    wait_for $BOUND [ -d "$OWN/private/img-0counted00" ]
+    COUNTED=$OWN/private/img-0counted00
 }
-
-readonly FULL='no: EDQUOT: the image is shared with as many accounts as it may be'
 
 @test "quota and exposure follow touch and rm at once, also where they get longer or shorter" {
     shared_with 9
@@ -99,14 +98,14 @@ readonly FULL='no: EDQUOT: the image is shared with as many accounts as it may b
 }
 
 @test "the counts in status, and its size, follow what was imported and shared" {
-    ls -l "$MNT" >/dev/null
-    run cat "$MNT/status"
+    ls -l "$OWN" >/dev/null
+    run cat "$OWN/status"
     assert_line 'private: 19 images'
-    assert_equal "$(stat -c %s "$MNT/status")" $((${#output} + 1))
+    assert_equal "$(stat -c %s "$OWN/status")" $((${#output} + 1))
     "$TESTS/generate" --images 90 | "$IMGSHARE" import "$REGISTRY" - >/dev/null
-    within $BOUND 'the import in status' grep -qx 'private: 109 images' "$MNT/status"
-    run cat "$MNT/status"
-    assert_equal "$(stat -c %s "$MNT/status")" $((${#output} + 1))
+    within $BOUND 'the import in status' grep -qx 'private: 109 images' "$OWN/status"
+    run cat "$OWN/status"
+    assert_equal "$(stat -c %s "$OWN/status")" $((${#output} + 1))
 }
 
 others_see()
@@ -143,7 +142,7 @@ others_see()
 }
 
 @test "touch and ls, stat and rm agree 500 times over, in every process" {
-    run "$PYTHON" -IS "$TESTS/coherence.py" alternate "$MNT" "$IMG_GOLDEN" carol 500
+    run timeout 240 "$PYTHON" -IS "$TESTS/coherence.py" alternate "$OWN" "$IMG_GOLDEN" carol 500
     assert_success
     assert_output ''
     assert_equal "$(shares_of "$IMG_GOLDEN")" ''
@@ -163,7 +162,7 @@ others_see()
         done
     ) &
     other=$!
-    run "$PYTHON" -IS "$TESTS/coherence.py" alternate "$MNT" "$IMG_GOLDEN" carol 100 names
+    run timeout 240 "$PYTHON" -IS "$TESTS/coherence.py" alternate "$OWN" "$IMG_GOLDEN" carol 100 names
     touch "$stop"
     wait $other
     assert_success
@@ -179,17 +178,17 @@ others_see()
     touch "$GOLDEN/shares/alice"
     rm "$GOLDEN/shares/alice"
     assert_equal "$(errno_of creat "$GOLDEN/shares/a b")" EINVAL
-    size=$(stat -c %s "$MNT/events")
-    assert_equal "$(wc -c <"$MNT/events")" "$size"
-    cat "$MNT/events" >"$BATS_TEST_TMPDIR/events"
+    size=$(stat -c %s "$OWN/events")
+    assert_equal "$(wc -c <"$OWN/events")" "$size"
+    cat "$OWN/events" >"$BATS_TEST_TMPDIR/events"
     assert_equal "$(stat -c %s "$BATS_TEST_TMPDIR/events")" "$size"
     for at in 1 2 100 $((size / 2)) $((size - 1)) "$size" $((size + 1)); do
-        tail -c "+$at" "$MNT/events" >"$BATS_TEST_TMPDIR/part"
+        tail -c "+$at" "$OWN/events" >"$BATS_TEST_TMPDIR/part"
         tail -c "+$at" "$BATS_TEST_TMPDIR/events" | cmp - "$BATS_TEST_TMPDIR/part"
     done
-    dd if="$MNT/events" bs=7 status=none | cmp - "$BATS_TEST_TMPDIR/events"
+    dd if="$OWN/events" bs=7 status=none | cmp - "$BATS_TEST_TMPDIR/events"
     # One line each, in order, the newest last.
-    run tail -n 3 "$MNT/events"
+    run tail -n 3 "$OWN/events"
     assert_line --index 0 --regexp "^time=.* action=share image=$IMG_GOLDEN pin=alice outcome=done "
     assert_line --index 1 --regexp "^time=.* action=cancel image=$IMG_GOLDEN pin=alice outcome=done "
     assert_line --index 2 --regexp "^time=.* action=share image=$IMG_GOLDEN pin=\"a b\" outcome=refused errno=EINVAL "
@@ -199,15 +198,15 @@ others_see()
     local second=$BATS_TEST_TMPDIR/second size
 
     mount_registry "$second"
-    size=$(stat -c %s "$MNT/events")
+    size=$(stat -c %s "$OWN/events")
     touch "$GOLDEN/shares/alice"
-    tail -c "+$((size + 1))" "$MNT/events" >"$BATS_TEST_TMPDIR/new"
+    tail -c "+$((size + 1))" "$OWN/events" >"$BATS_TEST_TMPDIR/new"
     assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/new")" 1
-    assert_equal "$(stat -c %s "$MNT/events")" $((size + $(wc -c <"$BATS_TEST_TMPDIR/new")))
-    wait_for $BOUND cmp "$MNT/events" "$second/events"
+    assert_equal "$(stat -c %s "$OWN/events")" $((size + $(wc -c <"$BATS_TEST_TMPDIR/new")))
+    wait_for $BOUND cmp "$OWN/events" "$second/events"
     rm "$second/private/$IMG_GOLDEN/shares/alice"
-    wait_for $BOUND cmp "$MNT/events" "$second/events"
-    run tail -n 1 "$MNT/events"
+    wait_for $BOUND cmp "$OWN/events" "$second/events"
+    run tail -n 1 "$OWN/events"
     assert_output --partial ' action=cancel '
     # That of another account is another log.
     mount_registry -o account=alice
@@ -217,19 +216,17 @@ others_see()
 }
 
 @test "tail -f shows what happens, while it happens" {
-    local follower
+    local follower followed=$BATS_TEST_TMPDIR/followed change
 
-    tail -n 0 -s 0.1 -f "$MNT/events" >"$BATS_TEST_TMPDIR/followed" 3>&- &
+    tail -n +1 -s 0.1 -f "$OWN/events" >"$followed" 3>&- &
     follower=$!
-    # It has to be there before the first change: then it follows what we write down ourselves.
-    wait_for 5 grep -q events <(ls -l "/proc/$follower/fd")
-    sleep 0.3
-    touch "$GOLDEN/shares/alice"
-    wait_for 5 grep -q ' action=share .* pin=alice outcome=done ' "$BATS_TEST_TMPDIR/followed"
-    rm "$GOLDEN/shares/alice"
-    wait_for 5 grep -q ' action=cancel .* pin=alice outcome=done ' "$BATS_TEST_TMPDIR/followed"
+    wait_for 5 cmp "$OWN/events" "$followed"
+    for change in touch rm; do
+        $change "$GOLDEN/shares/alice"
+        wait_for 5 cmp "$OWN/events" "$followed"
+    done
     kill $follower
-    assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/followed")" 2
+    assert_equal "$(grep -cE ' action=(share|cancel) .* pin=alice outcome=done ' "$followed")" 2
 }
 
 # refuse_many FROM TO: so many refusals of which no two are equal, none of them waiting for the disk.
@@ -250,30 +247,30 @@ for number in range(int(sys.argv[2]), int(sys.argv[3])):
     local second=$BATS_TEST_TMPDIR/second size
 
     refuse_many 0 10500
-    assert_equal "$(grep -c ' pin=nobody-' "$MNT/events")" 10500
-    cp "$MNT/events" "$BATS_TEST_TMPDIR/before"
+    assert_equal "$(grep -c ' pin=nobody-' "$OWN/events")" 10500
+    cp "$OWN/events" "$BATS_TEST_TMPDIR/before"
     size=$(stat -c %s "$BATS_TEST_TMPDIR/before")
-    exec 9<"$MNT/events"
+    exec 9<"$OWN/events"
     head -c 100000 <&9 >/dev/null
     mount_registry "$second"
     touch "$GOLDEN/shares/alice"
     # Where the reader stands is where it stood, and from the beginning it is the same as well.
-    head -c "$size" "$MNT/events" | cmp - "$BATS_TEST_TMPDIR/before"
+    head -c "$size" "$OWN/events" | cmp - "$BATS_TEST_TMPDIR/before"
     head -c 200000 "$BATS_TEST_TMPDIR/before" | tail -c 100000 | cmp - <(head -c 100000 <&9)
     exec 9<&-
     run tail -n 1 "$second/events"
     assert_output --partial ' pin=alice outcome=done '
-    cmp "$MNT/events" "$second/events"
+    cmp "$OWN/events" "$second/events"
 
     # The one that mounts when no other does keeps the last 10,000 lines.
     unmount "$second"
-    unmount "$MNT"
-    mount_registry "$MNT"
-    run tail -n 1 "$MNT/events"
+    unmount "$OWN"
+    mount_registry "$OWN"
+    run tail -n 1 "$OWN/events"
     assert_output --partial ' pin=alice outcome=done '
-    assert_equal "$(wc -l <"$MNT/events")" 10000
-    assert_equal "$(wc -c <"$MNT/events")" "$(stat -c %s "$MNT/events")"
-    head -n 1 "$MNT/events" | grep -q '^time='
-    tail -n 10000 "$BATS_TEST_TMPDIR/before" | tail -n +2 | cmp - <(head -n 9999 "$MNT/events")
+    assert_equal "$(wc -l <"$OWN/events")" 10000
+    assert_equal "$(wc -c <"$OWN/events")" "$(stat -c %s "$OWN/events")"
+    head -n 1 "$OWN/events" | grep -q '^time='
+    tail -n 10000 "$BATS_TEST_TMPDIR/before" | tail -n +2 | cmp - <(head -n 9999 "$OWN/events")
     "$IMGSHARE" check "$REGISTRY"
 }

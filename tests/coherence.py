@@ -15,6 +15,7 @@ The exit status is 1 if something was wrong.
 
 import os
 import sys
+import time
 
 
 def read_whole(path):
@@ -39,6 +40,7 @@ def cmd_watch(stop, *files):
             pure = len(set(value.rstrip(b"\n"))) <= 1
             values.add("%s %s %d %s" % (os.path.basename(path), value[:8].decode().strip(),
                                         len(value), "pure" if pure else "mixed"))
+        time.sleep(0.002)
     for value in sorted(values):
         print(value)
     return 0
@@ -102,8 +104,10 @@ class Looker:
     def faults(self):
         return self.answer.readline().strip()
 
-    def end(self):
+    def dismiss(self):
         os.close(self.ask)
+
+    def end(self):
         os.waitpid(self.pid, 0)
 
 
@@ -130,6 +134,9 @@ def cmd_alternate(mount, image, pin, rounds, what="counts"):
             wrong += ["round %d, after %s, process %d: %s" % (
                 number, "touch" if shared else "rm", process, answer)
                 for process, answer in enumerate(answers) if answer]
+    # All are dismissed before one is waited for: the second has the first one's pipe as well.
+    for looker in lookers:
+        looker.dismiss()
     for looker in lookers:
         looker.end()
     for line in wrong[:20]:

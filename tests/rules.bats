@@ -252,7 +252,7 @@ says()
         count=$(grep -c "^${image##*/} " <<<"$shares") || true
         says "${image#"$MNT/"}" quota "$count/20"
         case $count,${image##*/} in
-        0,$IMG_EVERYONE) says "${image#"$MNT/"}" exposure everyone ;;
+        0,"$IMG_EVERYONE") says "${image#"$MNT/"}" exposure everyone ;;
         0,*) says "${image#"$MNT/"}" exposure owner ;;
         1,*) says "${image#"$MNT/"}" exposure '1 account' ;;
         *) says "${image#"$MNT/"}" exposure "$count accounts" ;;

@@ -55,6 +55,8 @@ int connection_open(struct connection *connection, const char *path, enum connec
     } else {
         buffer_printf(error, "%s: %s", path,
                       connection->db ? sqlite3_errmsg(connection->db) : sqlite3_errstr(rc));
+        if ((rc & 0xff) == SQLITE_CORRUPT)
+            buffer_puts(error, "; restore a backup");
     }
     connection_close(connection);
     return -refusal_errno(result);

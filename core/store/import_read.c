@@ -301,6 +301,8 @@ static ssize_t read_bytes(void *context, char *bytes, size_t size)
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
+    for (ssize_t i = 0; i < count && !reader->any; i++)
+        reader->any = !strchr(" \t\r\n", bytes[i]) || bytes[i] == '\0';
     reader->bytes += count;
     return count;
 }
@@ -319,6 +321,12 @@ static int read_values(struct reader *reader, struct json_scanner *scanner)
             reader->unreported = 0;
             import_report(import, IMPORT_READING, import->images, reader->bytes, reader->size);
         }
+    }
+    if (result == 0 && !reader->any) {
+        /* What a download or a pipe that failed leaves; no images would be []. */
+        (void)import_fault(import, reader->file, &(struct stage_spot){.line = 1, .column = 1});
+        buffer_puts(import->error, "there is nothing in it");
+        return -EINVAL;
     }
     if (result == -EINVAL && fault.why[0]) {
         struct stage_spot spot = import_spot(&fault.place);

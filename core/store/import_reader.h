@@ -29,6 +29,7 @@ struct reader {
     int64_t bytes;            /* read so far */
     int64_t size;             /* of the file, 0 where unknown */
     int64_t unreported;       /* records */
+    bool any;                 /* bytes other than white space were read */
     struct json_span span;    /* the value at hand */
     struct buffer record;     /* an image's JSON as it will be kept */
     struct stage_spot spots[STAGE_PLACES];

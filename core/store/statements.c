@@ -56,8 +56,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_SHARES] =
         "SELECT id, pin, created_ns FROM share INDEXED BY share_by_image WHERE image = ?1 "
         "AND id > ?2 ORDER BY id",
+    /* A cross join keeps the order: from the few shares to their images, not the other way. */
     [STATEMENT_SHARES_UNLISTABLE] =
-        "SELECT i.image_id, s.pin FROM share s INDEXED BY share_unlistable JOIN image i "
+        "SELECT i.image_id, s.pin FROM share s INDEXED BY share_unlistable CROSS JOIN image i "
         "ON i.id = s.image WHERE (instr(s.pin, '/') > 0 OR s.pin IN ('', '.', '..') OR "
         "length(CAST(s.pin AS BLOB)) > 255) AND i.owner = ?1 LIMIT 100",
     /* by-account and by-name */

@@ -20,6 +20,19 @@ static int fail(struct buffer *error, int result, const char *path, const char *
     return result;
 }
 
+/* Removes a new file that could not be finished, and what SQLite may leave beside it. */
+static void remove_unfinished(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        CLEANUP_BUFFER struct buffer name = BUFFER_INIT(1 << 16);
+        buffer_printf(&name, "%s%s", path, suffixes[i]);
+        if (!buffer_failed(&name))
+            (void)unlink(buffer_text(&name));
+    }
+}
+
 int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
                  struct buffer *error)
 {
@@ -50,7 +63,7 @@ int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
         connection_close(&connection);
     }
     if (result < 0)
-        (void)unlink(path);
+        remove_unfinished(path);
     return -refusal_errno(result);
 }
 
