@@ -35,7 +35,7 @@ struct request {
 
 static struct request *request_of_change(struct change *change)
 {
-    return (struct request *)((char *)change - offsetof(struct request, change));
+    return (struct request *)(void *)((char *)change - offsetof(struct request, change));
 }
 
 static bool request_interrupted(struct change *change)
@@ -129,7 +129,8 @@ static int64_t image_of(const struct inode *inode, struct view *view)
     }
 }
 
-/* The name by which a refusal of INODE itself is written down; "" for an image, which is named anyway. */
+/* The name by which a refusal of INODE itself is written down; "" for an image, which is named
+ * anyway. */
 static void name_of(const struct inode *inode, struct view *view, char out[VIEW_NAME_SIZE])
 {
     const struct attribute *attribute = NULL;
@@ -319,7 +320,8 @@ struct refresh_request {
 static void refresh_done(struct refresh *refresh, int result)
 {
     struct refresh_request *request =
-        (struct refresh_request *)((char *)refresh - offsetof(struct refresh_request, refresh));
+        (struct refresh_request *)(void *)((char *)refresh -
+                                           offsetof(struct refresh_request, refresh));
 
     if (result < 0) {
         reply_error(request->fuse, result);

@@ -10,8 +10,8 @@
  * negative errno with ERROR saying what it is instead, and the remedy. */
 int mountpoint_check(const char *path, struct buffer *error) MUST_CHECK;
 
-/* Checks the same, and makes all others who claim PATH wait until the descriptor that is returned is
- * closed: two that mount at once would both find the place free. A negative errno as above. */
+/* Checks the same, and makes all others who claim PATH wait until the descriptor that is returned
+ * is closed: two that mount at once would both find the place free. A negative errno as above. */
 int mountpoint_claim(const char *path, struct buffer *error) MUST_CHECK;
 
 #endif

@@ -109,8 +109,8 @@ static int drop_share_name(const struct view_entry *entry, void *context)
     return 0;
 }
 
-/* Its names: of itself where it was missing (to drop the name of a directory in which somebody stands
- * would take the ground from under him), and of its shares. */
+/* Its names: of itself where it was missing (to drop the name of a directory in which somebody
+ * stands would take the ground from under him), and of its shares. */
 static void drop_image_names(struct notifier *notifier, struct view *view,
                              const struct feed_image *image)
 {

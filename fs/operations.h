@@ -52,23 +52,23 @@ void operation_readdirplus(fuse_req_t request, fuse_ino_t number, size_t size, o
                            struct fuse_file_info *info);
 
 /* changes.c */
-void operation_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+void operation_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode,
                       struct fuse_file_info *info);
-void operation_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+void operation_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode,
                      dev_t device);
-void operation_unlink(fuse_req_t request, fuse_ino_t parent, const char *name);
-void operation_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name);
-void operation_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode);
-void operation_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name);
-void operation_link(fuse_req_t request, fuse_ino_t number, fuse_ino_t parent, const char *name);
-void operation_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
-                      fuse_ino_t new_parent, const char *new_name, unsigned flags);
-void operation_setattr(fuse_req_t request, fuse_ino_t number, struct stat *wanted, int to_set,
+void operation_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void operation_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void operation_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode);
+void operation_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
+void operation_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t parent, const char *name);
+void operation_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                      const char *new_name, unsigned flags);
+void operation_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int to_set,
                        struct fuse_file_info *info);
 
-/* Refuses REQUEST with -REFUSAL and writes it down: VERB is the call's name (static), INODE what it
+/* Refuses FUSE with -REFUSAL and writes it down: VERB is the call's name (static), INODE what it
  * was about (or the directory of NAME), NAME may be NULL. */
-void change_refuse(fuse_req_t request, const char *verb, const struct inode *inode,
-                   const char *name, int refusal);
+void change_refuse(fuse_req_t fuse, const char *verb, const struct inode *inode, const char *name,
+                   int refusal);
 
 #endif

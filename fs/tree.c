@@ -21,12 +21,12 @@
 #define BLOCK_SIZE 4096
 
 static const struct tree_fixed fixed[] = {
-    {INODE_ROOT, "README", INODE_README},    {INODE_ROOT, "account", INODE_ACCOUNT},
-    {INODE_ROOT, "status", INODE_STATUS},    {INODE_ROOT, "events", INODE_EVENTS},
-    {INODE_ROOT, "by-name", INODE_BY_NAME},  {INODE_ROOT, "by-account", INODE_BY_ACCOUNT},
-    {INODE_ROOT, "private", INODE_PRIVATE},  {INODE_ROOT, "shared", INODE_SHARED},
-    {INODE_ACCOUNT, "pin", INODE_PIN},       {INODE_BY_NAME, "private", INODE_NAMES},
-    {INODE_BY_NAME, "shared", INODE_OWNERS},
+    {INODE_ROOT, INODE_README, "README"},    {INODE_ROOT, INODE_ACCOUNT, "account"},
+    {INODE_ROOT, INODE_STATUS, "status"},    {INODE_ROOT, INODE_EVENTS, "events"},
+    {INODE_ROOT, INODE_BY_NAME, "by-name"},  {INODE_ROOT, INODE_BY_ACCOUNT, "by-account"},
+    {INODE_ROOT, INODE_PRIVATE, "private"},  {INODE_ROOT, INODE_SHARED, "shared"},
+    {INODE_ACCOUNT, INODE_PIN, "pin"},       {INODE_BY_NAME, INODE_NAMES, "private"},
+    {INODE_BY_NAME, INODE_OWNERS, "shared"},
 };
 
 const struct tree_fixed *tree_fixed_at(size_t index)

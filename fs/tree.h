@@ -14,8 +14,8 @@
 /* What there is one of, and where: the static part of the tree. */
 struct tree_fixed {
     enum inode_kind parent;
-    const char *name;
     enum inode_kind kind;
+    const char *name;
 };
 
 /* Fixed entry INDEX of the tree, or NULL past the end. Static. */

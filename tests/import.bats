@@ -31,7 +31,7 @@ refuse()
     run import wrong "$@" </dev/null
     [ "$status" -eq 1 ] || fail "exit status $status: $output"
     # shellcheck disable=SC2053
-    [[ $output == "imgshare: wrong:"$place": "*"$words"* ]] ||
+    [[ $output == "imgshare: wrong:"$place:\ *"$words"* ]] ||
         fail "not \"wrong:$place: ... $words\": $output"
     [ "${#lines[@]}" -eq 1 ] || fail "several lines: $output"
     assert_equal "$("$IMGSHARE" export "$REGISTRY"; sqlite3 "$REGISTRY" 'SELECT count(*) FROM event')" \

@@ -101,7 +101,7 @@ END
 }
 
 @test "a reader that removes what it has read misses nothing, beside a second reader" {
-    new_shares 'account-%04d' 5000
+    new_shares 'p%04d' 5000
     run readdir consume "$SHARES" 5
     assert_success
     assert_output ''
@@ -109,19 +109,21 @@ END
     "$IMGSHARE" check "$REGISTRY"
 }
 
-# What the kernel keeps of a listing in pages of 4096 bytes has been seen to end where the entry of a
-# reader was removed, if the last page was full: 128 entries with names of 1 to 8 bytes.
-@test "nothing is missed where a listing fills whole pages: 128, 256 and 1024 short names" {
-    local count
+# What a kernel keeps of a listing in pages of 4096 bytes ends at once for a reader whose entry was
+# removed, if the last page is full: 128 entries with names of 1 to 8 bytes.
+@test "nothing is missed where what is left of a listing fills whole pages" {
+    local left dots
 
-    for count in 128 256 1024; do
-        rm -f "$REGISTRY"*
-        new_shares 'p%d' "$count"
-        run readdir consume "$SHARES" 16
-        assert_success
-        assert_output ''
-        assert_equal "$(shares_of img-0listing00 | wc -l)" $((count / 16))
-        unmount "$MNT"
+    for left in 128 256 1024; do
+        for dots in 0 2; do
+            rm -f "$REGISTRY"*
+            new_shares 'p%d' $((left - dots + 8))
+            run readdir behind "$SHARES" 8
+            assert_success
+            assert_output ''
+            assert_equal "$(shares_of img-0listing00 | wc -l)" $((left - dots))
+            unmount "$MNT"
+        done
     done
 }
 

@@ -5,6 +5,8 @@ usage: readdir.py names DIR            every entry but . and .., in the order of
        readdir.py inodes DIR           the whole tree below DIR: d_ino against st_ino, types, doubles
        readdir.py consume DIR KEEP     reads one entry, removes it, reads on, but leaves every KEEPth; a
                                        second reader scans the directory all the while
+       readdir.py behind DIR COUNT     reads COUNT entries, removes them, has the directory read by
+                                       another reader, reads on
        readdir.py steady DIR SCANS     scans, while another process makes and removes churn-N in DIR
        readdir.py seek DIR [VICTIM]    goes back to where it has been, in any order; then removes VICTIM
                                        and goes there once more
@@ -214,6 +216,19 @@ def cmd_consume(path, keep):
     return faults
 
 
+def cmd_behind(path, count):
+    before = scan(path)
+    directory = Directory(path, SMALL)
+    seen = []
+    while len(seen) < int(count):
+        seen += [entry[3] for entry in directory.step() if entry[3] not in (".", "..")]
+    for name in seen:
+        os.unlink(os.path.join(path, name))
+    rest = [name for name in before if name not in seen]
+    faults = compare("another reader", rest, scan(path))
+    return faults + compare("the reader", before, seen + directory.names())
+
+
 def cmd_steady(path, scans):
     before = [name for name in scan(path) if not name.startswith("churn-")]
 
@@ -295,6 +310,7 @@ COMMANDS = {
     "names": cmd_names,
     "inodes": cmd_inodes,
     "consume": cmd_consume,
+    "behind": cmd_behind,
     "steady": cmd_steady,
     "seek": cmd_seek,
     "opened": cmd_opened,

@@ -242,7 +242,8 @@ registry'
         ls shelf
         [ \"\$sum\" = \"\$(sha256sum shelf/registry)\" ]"
     assert_success
-    assert_output "alice
+    assert_output "imgsharefs: /mnt/here/shelf/registry: it, its directory or its disk cannot be written: mounted read-only
+alice
 bob
 access: read-only
 touch: cannot touch 'mnt/private/$IMG_MYSQL/shares/carol': Read-only file system

@@ -80,7 +80,7 @@ teardown()
     run -0 df --output=source,fstype,target .
     assert_line --regexp "^$(realpath "$REGISTRY") +fuse.imgsharefs +$MNT$"
     assert_equal "$(df --output=itotal . | tail -n 1 | tr -d ' ')" 22
-    run -0 df -a
+    run df -a # it may complain of other mounts
     assert_line --regexp " $MNT$"
 }
 

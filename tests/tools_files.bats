@@ -336,4 +336,13 @@ $mysql/status 1234 5678 440
 $mysql/shares 1234 5678 750
 $mysql/shares/alice 1234 5678 640
 events 1234 5678 440"
+
+    cd /
+    unmount "$MNT"
+    mount_registry -o umask=002 # lets the group share
+    cd "$MNT"
+    run -0 stat -c '%n %a' $mysql/shares $mysql/shares/alice $mysql/status
+    assert_output "$mysql/shares 775
+$mysql/shares/alice 664
+$mysql/status 444"
 }

@@ -49,6 +49,22 @@ bool text_is_file_name(const char *text)
            strcmp(text, "..") != 0 && text_is_utf8(text, length);
 }
 
+/* True for the SEQUENCE bytes at TEXT that a terminal would obey, or that make a line look like
+ * another: C0, DEL, C1, the directional marks, embeddings, overrides and isolates of Unicode's
+ * bidirectional algorithm (UAX 9), and its line and paragraph separators. */
+static bool is_obeyed(const unsigned char *text, size_t sequence)
+{
+    if (sequence == 1)
+        return text[0] < 0x20 || text[0] == 0x7f;
+    if (sequence == 2)
+        return (text[0] == 0xc2 && text[1] < 0xa0) || (text[0] == 0xd8 && text[1] == 0x9c);
+    if (sequence != 3 || text[0] != 0xe2)
+        return false;
+    return (text[1] == 0x80 && (text[2] == 0x8e || text[2] == 0x8f)) || /* U+200E, U+200F */
+           (text[1] == 0x80 && text[2] >= 0xa8 && text[2] <= 0xae) ||   /* U+2028 to U+202E */
+           (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9);     /* U+2066 to U+2069 */
+}
+
 void text_escape(struct buffer *out, const char *text)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -56,9 +72,7 @@ void text_escape(struct buffer *out, const char *text)
 
     for (size_t i = 0; i < length;) {
         size_t sequence = utf8_sequence(bytes + i, length - i);
-        bool control = sequence == 1 && (bytes[i] < 0x20 || bytes[i] == 0x7f);
-        bool control1 = sequence == 2 && bytes[i] == 0xc2 && bytes[i + 1] < 0xa0;
-        if (sequence == 0 || control || control1) {
+        if (sequence == 0 || is_obeyed(bytes + i, sequence)) {
             size_t escaped = sequence ? sequence : 1;
             for (size_t j = 0; j < escaped; j++)
                 buffer_printf(out, "\\x%02x", bytes[i + j]);

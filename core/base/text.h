@@ -22,8 +22,9 @@ bool text_is_utf8(const char *text, size_t length);
  * a slash, and neither "." nor "..". */
 bool text_is_file_name(const char *text);
 
-/* Appends TEXT so that it is safe on a terminal and in a log: control characters (C0, DEL, C1) and
- * ill-formed bytes become \xHH, all else stays. */
+/* Appends TEXT so that it is safe on a terminal and in a log: control characters (C0, DEL, C1),
+ * what turns the direction of text or breaks a line unseen, and ill-formed bytes become \xHH, a
+ * byte each; all else stays. */
 void text_escape(struct buffer *out, const char *text);
 
 /* Appends " KEY=VALUE" of a logfmt line: VALUE is quoted where it is empty or holds white

@@ -9,11 +9,12 @@
 #include <string.h>
 
 static const char notice_text[] =
-    "This image was made by another account and is shared with you. Nobody guarantees its integrity\n"
-    "or its security: use images only from sources that you trust (the file owner says whose it is,\n"
-    "the file trusted whether this mount's trust-list names that account).\n"
-    "To use it: create instances from it in the same region, or copy it to a private image of your\n"
-    "own. It leaves this list when its owner cancels the share; what was made from it stays.\n";
+    "This image was made by another account and is shared with you. Nobody guarantees its\n"
+    "integrity or its security: use images only from sources that you trust (the file owner says\n"
+    "whose it is, the file trusted whether this mount's trust-list names that account).\n"
+    "To use it: create instances from it in the same region, or copy it to a private image of\n"
+    "your own. It leaves this list when its owner cancels the share;\n"
+    "what was made from it stays.\n";
 
 typedef int (*formatter)(struct attribute_image *image, const char *member, struct buffer *out);
 
@@ -79,11 +80,12 @@ static int format_exposure(struct attribute_image *image, const char *member, st
     int64_t shares = image->record.shares;
 
     (void)member;
+    /* With how many others an image is shared is not the recipient's business. */
     if (image->record.released)
         buffer_puts(out, "everyone");
     else if (image->record.owned && shares == 0)
         buffer_puts(out, "owner");
-    else if (image->record.owned) /* with how many others it is shared is not the recipient's business */
+    else if (image->record.owned)
         buffer_printf(out, "%lld account%s", (long long)shares, shares == 1 ? "" : "s");
     return 0;
 }

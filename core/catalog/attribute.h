@@ -1,6 +1,6 @@
 /*
- * The attribute files of an image: one value a file, with a newline; a value that the source lacks is
- * an empty file.
+ * The attribute files of an image: one value a file, with a newline; a value that the source lacks
+ * is an empty file.
  *
  * An attribute's number is part of its inode number and is never given to another one; the order of
  * listing is the order of the table.

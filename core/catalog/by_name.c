@@ -41,8 +41,8 @@ static int reads_as_other(struct view *view, const char *owner, const char *name
             return result;
         size_t length = (size_t)(at - name);
         if (found.count == 1 && found.first.row != row && found.label &&
-            (length == 0 || (strlen(found.label) == length &&
-                             memcmp(found.label, name, length) == 0)))
+            (length == 0 ||
+             (strlen(found.label) == length && memcmp(found.label, name, length) == 0)))
             return 1;
     }
     return 0;
@@ -99,8 +99,7 @@ static int is_listed_as(struct view *view, const char *owner, const char *name,
     return result < 0 ? result : strcmp(out->name, name) == 0;
 }
 
-int by_name_find(struct view *view, const char *owner, const char *name,
-                 struct by_name_entry *out)
+int by_name_find(struct view *view, const char *owner, const char *name, struct by_name_entry *out)
 {
     CLEANUP_FOUND struct found plain = {0};
     int result = view_named(view, owner, name, take_found, &plain);

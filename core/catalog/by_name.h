@@ -1,10 +1,11 @@
 /*
- * The names under by-name/: what each image of an owner is called there, and which image a name means.
+ * The names under by-name/: what each image of an owner is called there, and which image a name
+ * means.
  *
- * An image is NAME where its name is the only one of the owner's (of those that this account sees), else
- * NAME@ID; NAME is then not there. An image whose name can be no file name is @ID. Where a plain name
- * would read as the NAME@ID of another image, it gets its own @ID too, so that every entry means one
- * image. Private images and those of another owner never share a scope.
+ * An image is NAME where its name is the only one of the owner's (of those that this account sees),
+ * else NAME@ID; NAME is then not there. An image whose name can be no file name is @ID. Where a
+ * plain name would read as the NAME@ID of another image, it gets its own @ID too, so that every
+ * entry means one image. Private images and those of another owner never share a scope.
  */
 #ifndef CORE_CATALOG_BY_NAME_H
 #define CORE_CATALOG_BY_NAME_H

@@ -81,8 +81,7 @@ static int open_parts(struct catalog *catalog, struct buffer *error)
     return find_events_base(catalog, error);
 }
 
-int catalog_open(const struct catalog_options *options, struct buffer *error,
-                 struct catalog **out)
+int catalog_open(const struct catalog_options *options, struct buffer *error, struct catalog **out)
 {
     struct catalog *catalog = calloc(1, sizeof(*catalog));
 
@@ -135,8 +134,8 @@ bool catalog_is_writable(const struct catalog *catalog)
 
 int catalog_view(struct catalog *catalog, struct view *view, struct buffer *error)
 {
-    return view_open(view, catalog->store.path, catalog->store.mode, catalog->account,
-                     catalog->pin, error);
+    return view_open(view, catalog->store.path, catalog->store.mode, catalog->account, catalog->pin,
+                     error);
 }
 
 static struct change *change_of_job(struct job *job)
@@ -185,8 +184,7 @@ void catalog_change(struct catalog *catalog, struct change *change)
         break;
     case CHANGE_OTHER:
     default:
-        change->job =
-            (struct job){.run = other_run, .record = other_record, .done = other_done};
+        change->job = (struct job){.run = other_run, .record = other_record, .done = other_done};
         writer_submit(catalog->writer, &change->job);
         break;
     }
@@ -267,8 +265,7 @@ void catalog_record_refused(struct catalog *catalog, struct connection *connecti
         .result = result,
         .caller = &change->caller,
     };
-    uint64_t key =
-        fold_key(change->verb, change->image, change->name, result, change->caller.uid);
+    uint64_t key = fold_key(change->verb, change->image, change->name, result, change->caller.uid);
 
     if (row && (row->refusal == REFUSAL_STORE_FULL || row->refusal == REFUSAL_STORE_DAMAGED))
         catalog_note_error(catalog, result);

@@ -1,9 +1,9 @@
 /*
  * The catalog: the facade of core/ that a mount talks to.
  *
- * It opens a store for one account, with the lists and limits of the mount, and takes changes. Reads
- * go to a view (store/view.h) of the reading thread's own, opened by catalog_view(). What the files of
- * the tree say is in attribute.h, by_name.h and report.h.
+ * It opens a store for one account, with the lists and limits of the mount, and takes changes.
+ * Reads go to a view (store/view.h) of the reading thread's own, opened by catalog_view(). What the
+ * files of the tree say is in attribute.h, by_name.h and report.h.
  */
 #ifndef CORE_CATALOG_CATALOG_H
 #define CORE_CATALOG_CATALOG_H
@@ -28,7 +28,7 @@ struct catalog_options {
     const char *account; /* pin, or NULL for the only one there is */
     const char *allow;   /* file of the allow-list, or NULL */
     const char *trust;   /* file of the trust-list, or NULL */
-    bool read_only; /* mounted so, whatever the store allows */
+    bool read_only;      /* mounted so, whatever the store allows */
     bool no_cancel;
     int64_t max_cancel; /* cancels of one process in one image a minute; 0 = no limit */
 };
@@ -63,8 +63,8 @@ int catalog_open(const struct catalog_options *options, struct buffer *error,
  * -REFUSAL_INTERRUPTED. Once, before the threads that make changes are waited for. */
 void catalog_stop(struct catalog *catalog);
 
-/* Waits for the commit under way, and frees everything. Views must be closed first, and no call comes
- * after it. NULL is allowed. */
+/* Waits for the commit under way, and frees everything. Views must be closed first, and no call
+ * comes after it. NULL is allowed. */
 void catalog_close(struct catalog *catalog);
 
 /* Whether the store can be written. */
@@ -80,8 +80,8 @@ void catalog_change(struct catalog *catalog, struct change *change);
 /* Asks the source for news: refresh->done() is called once. Any thread. */
 void catalog_refresh(struct catalog *catalog, struct refresh *refresh);
 
-/* Reads the allow- and the trust-list anew and writes an event. A list that cannot be read leaves the
- * old one in force. Any thread but a request's. */
+/* Reads the allow- and the trust-list anew and writes an event. A list that cannot be read leaves
+ * the old one in force. Any thread but a request's. */
 void catalog_reload(struct catalog *catalog);
 
 /* Remembers that the store failed, for the file status. Any thread. */

@@ -37,8 +37,8 @@ static int decide_share(struct catalog *catalog, struct connection *connection,
 
     if (result < 0)
         return result;
-    result = write_find_share(connection, image->row, change->name, &change->share,
-                              &change->created_ns);
+    result =
+        write_find_share(connection, image->row, change->name, &change->share, &change->created_ns);
     if (result < 0)
         return result;
     /* To who received the image, the shares of others are not there. */
@@ -64,8 +64,8 @@ static int decide_cancel(struct catalog *catalog, struct connection *connection,
 
     if (result < 0)
         return result;
-    result = write_find_share(connection, image->row, change->name, &change->share,
-                              &change->created_ns);
+    result =
+        write_find_share(connection, image->row, change->name, &change->share, &change->created_ns);
     if (result < 0)
         return result;
     pid_t process = change->caller.process;
@@ -84,9 +84,8 @@ static int decide_cancel(struct catalog *catalog, struct connection *connection,
 int decide_change(struct catalog *catalog, struct connection *connection, struct change *change,
                   int64_t now, struct write_image *image)
 {
-    return change->action == CHANGE_SHARE
-               ? decide_share(catalog, connection, change, image)
-               : decide_cancel(catalog, connection, change, now, image);
+    return change->action == CHANGE_SHARE ? decide_share(catalog, connection, change, image)
+                                          : decide_cancel(catalog, connection, change, now, image);
 }
 
 int decide_image(struct catalog *catalog, struct view *view, const struct view_record *record)

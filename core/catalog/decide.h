@@ -10,9 +10,10 @@
 #include "core/catalog/catalog.h"
 #include "core/store/write.h"
 
-/* Decides CHANGE (a share or a cancel) at NOW. Returns 0: go on, with *IMAGE set (and change->share,
- * the row to cancel); 1: it is so already (a share's row and time are in CHANGE); or a negative
- * refusal/errno. Called inside a transaction of CONNECTION, or to see what would happen. */
+/* Decides CHANGE (a share or a cancel) at NOW. Returns 0: go on, with *IMAGE set (and
+ * change->share, the row to cancel); 1: it is so already (a share's row and time are in CHANGE); or
+ * a negative refusal/errno. Called inside a transaction of CONNECTION, or to see what would happen.
+ */
 int decide_change(struct catalog *catalog, struct connection *connection, struct change *change,
                   int64_t now, struct write_image *image) MUST_CHECK;
 

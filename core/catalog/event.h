@@ -18,8 +18,8 @@
 /* Who asked, as far as the kernel tells. */
 struct caller {
     uid_t uid;
-    pid_t process;        /* thread group; 0 where unknown */
-    bool has_login;       /* a login session is known (audit's loginuid) */
+    pid_t process;  /* thread group; 0 where unknown */
+    bool has_login; /* a login session is known (audit's loginuid) */
     uid_t login;
     char executable[256]; /* path, "" where unknown */
 };

@@ -1,8 +1,8 @@
 /*
  * Folding of equal refusals: a loop that asks the same again and again must not fill the disk.
  *
- * The first of a kind is written; equal ones within ten seconds are counted, and the count is in the
- * next one that is written. Something that was done begins anew: a refusal after it is news.
+ * The first of a kind is written; equal ones within ten seconds are counted, and the count is in
+ * the next one that is written. Something that was done begins anew: a refusal after it is news.
  */
 #ifndef CORE_CATALOG_FOLD_H
 #define CORE_CATALOG_FOLD_H

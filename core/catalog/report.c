@@ -23,7 +23,8 @@ static const char readme[] =
     "  tail -f events                           everything done and refused\n"
     "  cat status                               the state of the mount\n"
     "\n"
-    "Removing or moving an image's directory cancels nothing. Cancelling a share does not reach what\n"
+    "Removing or moving an image's directory cancels nothing. Cancelling a share does not reach "
+    "what\n"
     "the recipient has made from the image meanwhile. Images in shared/ come from others: nobody\n"
     "guarantees their integrity or security; use trusted sources only.\n"
     "A registry is a plain file: who can write it can act as any account in it.\n";
@@ -98,8 +99,7 @@ int report_status(struct catalog *catalog, struct view *view, struct buffer *out
     return buffer_failed(out) ? -ENOMEM : 0;
 }
 
-int report_events_size(struct catalog *catalog, struct view *view, int64_t *size,
-                       int64_t *mtime_ns)
+int report_events_size(struct catalog *catalog, struct view *view, int64_t *size, int64_t *mtime_ns)
 {
     struct view_account account = {0};
     int result = view_account(view, &account);

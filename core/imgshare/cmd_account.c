@@ -52,10 +52,11 @@ const struct command command_account_add = {
     .name = "account add",
     .words = "REGISTRY PIN [--mobile N]",
     .summary = "Adds an account, known by its User Pin",
-    .help = "  --mobile N   the account's mobile number, 5 to 20 digits: who shares with that instead\n"
-            "               of the pin is told so\n"
-            "\n"
-            "A pin that begins with a dash comes after the word --.\n",
+    .help =
+        "  --mobile N   the account's mobile number, 5 to 20 digits: who shares with that instead\n"
+        "               of the pin is told so\n"
+        "\n"
+        "A pin that begins with a dash comes after the word --.\n",
     .run = run_add,
 };
 
@@ -96,7 +97,8 @@ const struct command command_account_list = {
     .name = "account list",
     .words = "REGISTRY",
     .summary = "Lists the accounts of a registry",
-    .help = "A line for each, separated by tabs: pin, mobile number or -, images that it owns, images\n"
-            "that are shared with it.\n",
+    .help =
+        "A line for each, separated by tabs: pin, mobile number or -, images that it owns, images\n"
+        "that are shared with it.\n",
     .run = run_list,
 };

@@ -33,7 +33,8 @@ const struct command command_backup = {
     .name = "backup",
     .words = "REGISTRY FILE",
     .summary = "Copies a registry to a new file, also while it is mounted",
-    .help = "FILE must not exist. It is a registry of its own, with mode 0600, and complete when this\n"
-            "command has ended with 0; a copy that failed leaves nothing.\n",
+    .help =
+        "FILE must not exist. It is a registry of its own, with mode 0600, and complete when this\n"
+        "command has ended with 0; a copy that failed leaves nothing.\n",
     .run = run,
 };

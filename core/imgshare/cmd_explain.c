@@ -16,16 +16,20 @@ static const struct option options[] = {
 
 #define OUTPUT_MAX ((size_t)1 << 20)
 
+/* The width that the table is wrapped to. */
+#define COLUMNS 100
+
 /* More than any errno of Linux. */
 #define ERRNO_MAX 200
 
-void explain_wrap(struct buffer *out, const char *text, int indent)
+/* Appends TEXT wrapped to COLUMNS, each line indented by INDENT blanks. */
+static void add_wrapped(struct buffer *out, const char *text, int indent)
 {
     size_t column = 0;
 
     while (*text) {
         size_t word = strcspn(text, " ");
-        if (column > 0 && column + 1 + word > EXPLAIN_COLUMNS) {
+        if (column > 0 && column + 1 + word > COLUMNS) {
             buffer_puts(out, "\n");
             column = 0;
         }
@@ -85,9 +89,9 @@ static void add_row(struct buffer *out, const struct refusal_row *row)
     buffer_printf(out, "%-12s %-18s ", row->error_name, row->code);
     add_scope(out, row->scope);
     buffer_puts(out, "\n");
-    explain_wrap(out, row->sentence, 4);
+    add_wrapped(out, row->sentence, 4);
     buffer_printf(&text, "What to do: %s.", row->remedy);
-    explain_wrap(out, buffer_text(&text), 4);
+    add_wrapped(out, buffer_text(&text), 4);
 }
 
 /* The errno of the name or number WORD, 0 if it is none. */
@@ -103,7 +107,9 @@ static int find_errno(const char *word)
             return error;
     }
     /* Two names of one number. */
-    return strcasecmp(word, "EWOULDBLOCK") == 0 ? EAGAIN : strcasecmp(word, "ENOTSUP") == 0 ? ENOTSUP : 0;
+    return strcasecmp(word, "EWOULDBLOCK") == 0 ? EAGAIN
+           : strcasecmp(word, "ENOTSUP") == 0   ? ENOTSUP
+                                                : 0;
 }
 
 /* Appends the rows of ERROR, all rows for 0. Returns their number. */
@@ -139,9 +145,10 @@ static int explain_word(const struct command *command, const char *word, struct 
     }
     if (add_rows(out, error) > 0)
         return STATUS_OK;
-    (void)fprintf(stderr,
-                  "imgshare: %s (%s) is no refusal of imgsharefs: the kernel or another program says it\n",
-                  strerrorname_np(error), strerrordesc_np(error));
+    (void)fprintf(
+        stderr,
+        "imgshare: %s (%s) is no refusal of imgsharefs: the kernel or another program says it\n",
+        strerrorname_np(error), strerrordesc_np(error));
     return STATUS_FAILED;
 }
 
@@ -178,9 +185,12 @@ const struct command command_explain = {
     .name = "explain",
     .words = "[ERRNO | CODE | PATH]",
     .summary = "Explains refusals, or what would happen at a path",
-    .help = "Without a word: the whole table of refusals. ERRNO is a name or a number (EBUSY, 16), CODE\n"
-            "a word of the table (image-pending): those rows. PATH, in a mount of imgsharefs and most\n"
-            "useful as MOUNT/private/IMAGE/shares/PIN: what touch and rm would do there now, and which\n"
-            "change of the image was refused last.\n",
+    .help =
+        "Without a word: the whole table of refusals. ERRNO is a name or a number (EBUSY, 16), "
+        "CODE\n"
+        "a word of the table (image-pending): those rows. PATH, in a mount of imgsharefs and most\n"
+        "useful as MOUNT/private/IMAGE/shares/PIN: what touch and rm would do there now, and "
+        "which\n"
+        "change of the image was refused last.\n",
     .run = run,
 };

@@ -43,8 +43,10 @@ const struct command command_export = {
     .name = "export",
     .words = "REGISTRY",
     .summary = "Writes all of a registry as JSON, one object a line",
-    .help = "The first line has the settings, then a line for each account, then one for each image with\n"
-            "its shares. imgshare import reads it into a new registry; the log of events and refusals\n"
-            "stay behind.\n",
+    .help =
+        "The first line has the settings, then a line for each account, then one for each image "
+        "with\n"
+        "its shares. imgshare import reads it into a new registry; the log of events and refusals\n"
+        "stay behind.\n",
     .run = run,
 };

@@ -163,17 +163,21 @@ const struct command command_import = {
     .name = "import",
     .words = "REGISTRY FILE... [--owner PIN] [--no-new-accounts]",
     .summary = "Imports images, and the accounts they are shared with",
-    .help =
-        "  --owner PIN         the owner of images that have no ownerPin\n"
-        "  --no-new-accounts   accounts that the registry does not have are an error; they are made\n"
-        "                      otherwise\n"
-        "\n"
-        "FILE is a response of describeImages as it is, a JSON array of images, one image after the\n"
-        "other, or what imgshare export wrote; - is standard input. An image may have \"pins\": the\n"
-        "accounts it is shared with. Images that are there already are updated; they gain the shares\n"
-        "that are new and keep those they have.\n"
-        "\n"
-        "All files are checked before anything is changed; an error says FILE:LINE:COLUMN. A large\n"
-        "import then goes in steps, and mounts can share and cancel between them.\n",
+    .help = "  --owner PIN         the owner of images that have no ownerPin\n"
+            "  --no-new-accounts   accounts that the registry does not have are an error; they are "
+            "made\n"
+            "                      otherwise\n"
+            "\n"
+            "FILE is a response of describeImages as it is, a JSON array of images, one image "
+            "after the\n"
+            "other, or what imgshare export wrote; - is standard input. An image may have "
+            "\"pins\": the\n"
+            "accounts it is shared with. Images that are there already are updated; they gain the "
+            "shares\n"
+            "that are new and keep those they have.\n"
+            "\n"
+            "All files are checked before anything is changed; an error says FILE:LINE:COLUMN. A "
+            "large\n"
+            "import then goes in steps, and mounts can share and cancel between them.\n",
     .run = run,
 };

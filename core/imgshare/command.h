@@ -1,8 +1,9 @@
 /*
  * The commands of imgshare, and what they share: how they are called, and how they speak.
  *
- * A command gets its own words (argv[0] is its name, or "account add") and returns the exit status: 0,
- * 1 where it failed, 2 where it was called wrongly. Errors go to standard error as "imgshare: ...".
+ * A command gets its own words (argv[0] is its name, or "account add") and returns the exit status:
+ * 0, 1 where it failed, 2 where it was called wrongly. Errors go to standard error as "imgshare:
+ * ...".
  */
 #ifndef CORE_IMGSHARE_COMMAND_H
 #define CORE_IMGSHARE_COMMAND_H
@@ -42,17 +43,17 @@ extern const struct command command_explain;
 /* Prints the help of COMMAND on standard output. */
 void command_help(const struct command *command);
 
-/* Reads the next option as getopt_long() does, from OPTIONS (long ones, of which only help has a value
- * below COMMAND_OPTION, 'h'; ended by an empty one). Returns its val, -1 at the end, 0 where --help was asked for and printed, or '?' where the option was
- * wrong and that was said. */
+/* Reads the next option as getopt_long() does, from OPTIONS (long ones, of which only help has a
+ * value below COMMAND_OPTION, 'h'; ended by an empty one). Returns its val, -1 at the end, 0 where
+ * --help was asked for and printed, or '?' where the option was wrong and that was said. */
 int command_option(const struct command *command, int argc, char **argv,
                    const struct option *options);
 
 /* What a command returns when command_option() gave OPTION, one of its last two. */
 int command_end(int option);
 
-/* Checks that MINIMUM to MAXIMUM words (negative: no bound) are left behind the options, and says which
- * is missing or too many: NAMES are those of the words, separated by blanks. */
+/* Checks that MINIMUM to MAXIMUM words (negative: no bound) are left behind the options, and says
+ * which is missing or too many: NAMES are those of the words, separated by blanks. */
 bool command_words(const struct command *command, int argc, char **argv, int minimum, int maximum,
                    const char *names);
 
@@ -65,8 +66,8 @@ int command_failed(const struct buffer *error);
 /* Reads WORD as a whole number from MINIMUM to MAXIMUM. */
 bool command_number(const char *word, long minimum, long maximum, long *number);
 
-/* Whether a signal that would end the program is waiting: see command_hold_signals(). Takes no notice
- * of CONTEXT. */
+/* Whether a signal that would end the program is waiting: see command_hold_signals(). Takes no
+ * notice of CONTEXT. */
 bool command_stop(void *context);
 
 /* From now on SIGINT, SIGTERM and SIGHUP wait, so that what is under way is finished or taken back;

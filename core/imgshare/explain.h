@@ -7,12 +7,6 @@
 #include "core/base/buffer.h"
 #include "core/rules/refusal.h"
 
-/* The width that explanations are wrapped to. */
-#define EXPLAIN_COLUMNS 100
-
-/* Appends TEXT wrapped to EXPLAIN_COLUMNS, each line indented by INDENT blanks. */
-void explain_wrap(struct buffer *out, const char *text, int indent);
-
 /* Appends "ERRNO (code): sentence. What to do: remedy." for RESULT, a negative refusal/errno. */
 void explain_result(struct buffer *out, int result);
 

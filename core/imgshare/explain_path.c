@@ -149,7 +149,8 @@ static int add_last_refusal(struct place *place, struct view *view, int64_t imag
         buffer_puts(&text, ": ");
         explain_result(&text, -(int)row->refusal);
     }
-    explain_wrap(place->out, buffer_text(&text), 0);
+    buffer_puts(&text, "\n");
+    buffer_puts(place->out, buffer_text(&text));
     return 0;
 }
 
@@ -187,7 +188,8 @@ static void add_outcome(struct place *place, const char *verb, int result, const
         buffer_puts(&text, " with ");
         text_escape(&text, place->parts[3]);
     }
-    explain_wrap(place->out, buffer_text(&text), 0);
+    buffer_puts(&text, "\n");
+    buffer_puts(place->out, buffer_text(&text));
 }
 
 static int explain_share(struct place *place, struct catalog *catalog, struct view *view,
@@ -204,9 +206,10 @@ static int explain_share(struct place *place, struct catalog *catalog, struct vi
         add_outcome(place, "touch", decide(place, catalog, image, CHANGE_SHARE, &share),
                     "would share ");
         if (place->allow[0])
-            buffer_printf(place->out,
-                          "This mount has an allow-list of %s; a pin that is not on it is refused.\n",
-                          place->allow);
+            buffer_printf(
+                place->out,
+                "This mount has an allow-list of %s; a pin that is not on it is refused.\n",
+                place->allow);
         return 0;
     }
     char time[TEXT_TIME_SIZE];
@@ -240,7 +243,8 @@ static int explain_image(struct place *place, struct catalog *catalog, struct vi
         text_escape(&text, place->mount->point);
         buffer_printf(&text, "/private/%s/shares/PIN", record.id);
     }
-    explain_wrap(place->out, buffer_text(&text), 0);
+    buffer_puts(&text, "\n");
+    buffer_puts(place->out, buffer_text(&text));
     return 0;
 }
 
@@ -288,7 +292,8 @@ static void explain_shown(struct place *place)
         content[strcspn(content, "\n")] = '\0';
         buffer_printf(&text, "%s: ", names[i]);
         text_escape(&text, content);
-        explain_wrap(place->out, buffer_text(&text), 0);
+        buffer_puts(&text, "\n");
+        buffer_puts(place->out, buffer_text(&text));
     }
 }
 

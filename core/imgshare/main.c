@@ -18,14 +18,16 @@ static const struct command *const commands[] = {
 
 static void print_help(void)
 {
-    (void)puts("usage: imgshare COMMAND [WORD]...\n"
-               "\n"
-               "Keeps registries of private VM images, accounts and shares, for imgsharefs to mount.\n");
+    (void)puts(
+        "usage: imgshare COMMAND [WORD]...\n"
+        "\n"
+        "Keeps registries of private VM images, accounts and shares, for imgsharefs to mount.\n");
     for (size_t i = 0; i < COMMANDS; i++)
         (void)printf("  %-13s %s\n", commands[i]->name, commands[i]->summary);
-    (void)puts("\n"
-               "  imgshare COMMAND --help tells more of each; imgshare --version prints the version.\n"
-               "  The exit status is 0, 1 where the command failed, 2 where it was called wrongly.");
+    (void)puts(
+        "\n"
+        "  imgshare COMMAND --help tells more of each; imgshare --version prints the version.\n"
+        "  The exit status is 0, 1 where the command failed, 2 where it was called wrongly.");
 }
 
 static int wrong_command(const char *what, const char *word)

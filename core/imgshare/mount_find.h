@@ -16,8 +16,8 @@ struct mount {
 };
 
 /* Finds out where PATH leads: through symbolic links, and also where its last part does not exist.
- * Returns 0 with *OUT to be disposed of where that is inside a mount of imgsharefs; otherwise a negative
- * errno with ERROR set, -ENODEV where it is outside of any. */
+ * Returns 0 with *OUT to be disposed of where that is inside a mount of imgsharefs; otherwise a
+ * negative errno with ERROR set, -ENODEV where it is outside of any. */
 int mount_find(const char *path, struct mount *out, struct buffer *error) MUST_CHECK;
 
 void mount_dispose(struct mount *mount);

@@ -27,9 +27,9 @@
 struct guard_entry {
     pid_t process; /* thread group; 0 = free */
     int64_t image;
-    int64_t refused_ns;  /* the last refused removal; 0 = none */
-    int64_t counted_ns;  /* begin of the minute that cancels counts */
-    int64_t touched_ns;  /* last use, for replacement */
+    int64_t refused_ns; /* the last refused removal; 0 = none */
+    int64_t counted_ns; /* begin of the minute that cancels counts */
+    int64_t touched_ns; /* last use, for replacement */
     int64_t cancels;
 };
 

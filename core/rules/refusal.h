@@ -5,9 +5,9 @@
  * open(2) or unlink(2) gets), a sentence, and what to do. The manual, `imgshare explain`,
  * `shareable`, `last_refusal` and the events all come from here, and a test compares them.
  *
- * Functions that decide return 0 or a negative number: a negative refusal, or a negative errno where
- * something failed that is no decision (memory). The two never meet: refusals start above every
- * errno.
+ * Functions that decide return 0 or a negative number: a negative refusal, or a negative errno
+ * where something failed that is no decision (memory). The two never meet: refusals start above
+ * every errno.
  */
 #ifndef CORE_RULES_REFUSAL_H
 #define CORE_RULES_REFUSAL_H
@@ -89,7 +89,8 @@ const struct refusal_row *refusal_find_code(const char *code);
 /* Row INDEX of the table, in the order of the enum, or NULL past its end. Static. */
 const struct refusal_row *refusal_at(size_t index);
 
-/* The positive errno for RESULT, a negative refusal or errno as the functions of core/ return it. */
+/* The positive errno for RESULT, a negative refusal or errno as the functions of core/ return it.
+ */
 int refusal_errno(int result);
 
 /* The row for RESULT, or NULL where it is 0 or a plain errno. */

@@ -10,15 +10,24 @@ static const struct {
     json_type type;
     const char *type_name;
 } members[] = {
-    {"imageId", JSON_STRING, "a string"},          {"name", JSON_STRING, "a string"},
-    {"desc", JSON_STRING, "a string"},             {"platform", JSON_STRING, "a string"},
-    {"osType", JSON_STRING, "a string"},           {"osVersion", JSON_STRING, "a string"},
-    {"architecture", JSON_STRING, "a string"},     {"imageSource", JSON_STRING, "a string"},
-    {"status", JSON_STRING, "a string"},           {"launchPermission", JSON_STRING, "a string"},
-    {"ownerPin", JSON_STRING, "a string"},         {"createTime", JSON_STRING, "a string"},
-    {"sizeMB", JSON_INTEGER, "a whole number"},    {"systemDiskSizeGB", JSON_INTEGER, "a whole number"},
-    {"rootDeviceType", JSON_STRING, "a string"},   {"snapshotId", JSON_STRING, "a string"},
-    {"systemDisk", JSON_OBJECT, "an object"},      {"dataDisks", JSON_ARRAY, "an array"},
+    {"imageId", JSON_STRING, "a string"},
+    {"name", JSON_STRING, "a string"},
+    {"desc", JSON_STRING, "a string"},
+    {"platform", JSON_STRING, "a string"},
+    {"osType", JSON_STRING, "a string"},
+    {"osVersion", JSON_STRING, "a string"},
+    {"architecture", JSON_STRING, "a string"},
+    {"imageSource", JSON_STRING, "a string"},
+    {"status", JSON_STRING, "a string"},
+    {"launchPermission", JSON_STRING, "a string"},
+    {"ownerPin", JSON_STRING, "a string"},
+    {"createTime", JSON_STRING, "a string"},
+    {"sizeMB", JSON_INTEGER, "a whole number"},
+    {"systemDiskSizeGB", JSON_INTEGER, "a whole number"},
+    {"rootDeviceType", JSON_STRING, "a string"},
+    {"snapshotId", JSON_STRING, "a string"},
+    {"systemDisk", JSON_OBJECT, "an object"},
+    {"dataDisks", JSON_ARRAY, "an array"},
 };
 
 static int fault_at(struct image_json_fault *fault, const char *member, const char *why)
@@ -61,8 +70,7 @@ static unsigned record_snapshots(const json_t *record)
     unsigned bits = disk_bits(json_object_get(record, "systemDisk"));
 
     if (snapshot && *snapshot) {
-        const json_t *cloud =
-            json_object_get(json_object_get(record, "systemDisk"), "cloudDisk");
+        const json_t *cloud = json_object_get(json_object_get(record, "systemDisk"), "cloudDisk");
         bits |= IMAGE_HAS_SNAPSHOT;
         if (json_is_true(json_object_get(cloud, "encrypted")) ||
             json_is_true(json_object_get(cloud, "encrypt")))

@@ -32,14 +32,13 @@ static int change_run(struct job *job, struct connection *connection, int64_t no
     bool share = change->action == CHANGE_SHARE;
     if (share) {
         change->created_ns = now;
-        result =
-            write_share(connection, image.row, image.owner, change->name, now, &change->share);
+        result = write_share(connection, image.row, image.owner, change->name, now, &change->share);
     } else {
         result = write_cancel(connection, change->share, image.row, image.owner, change->name, now);
     }
     if (result == 0)
-        result = feed_add(connection, now, catalog->mount_id,
-                          share ? FEED_SHARED : FEED_CANCELLED, image.row, image.row, change->name);
+        result = feed_add(connection, now, catalog->mount_id, share ? FEED_SHARED : FEED_CANCELLED,
+                          image.row, image.row, change->name);
     if (result == 0)
         result = catalog_record_change(catalog, connection, change, image.id, now);
     if (result == 0 && !share)

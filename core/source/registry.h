@@ -6,7 +6,8 @@
 
 #include "core/source/source.h"
 
-/* The source of the registry that CATALOG has open. Static operations; needs no closing of its own. */
+/* The source of the registry that CATALOG has open. Static operations; needs no closing of its own.
+ */
 void registry_source(struct catalog *catalog, struct source *out);
 
 #endif

@@ -1,13 +1,13 @@
 /*
  * A source: where images, accounts and shares come from, and who carries out a change.
  *
- * Reads never come here: the store is the only view, and a source keeps the store true. A registry's
- * source is nearly empty, since its store is the authority. That of a cloud asks the service, writes
- * what it learns into the store, and settles changes there.
+ * Reads never come here: the store is the only view, and a source keeps the store true. A
+ * registry's source is nearly empty, since its store is the authority. That of a cloud asks the
+ * service, writes what it learns into the store, and settles changes there.
  *
- * Changes and refreshes are asynchronous: the call returns at once, and done() is called once, before
- * or after the return, from any thread, with no lock held. Nothing that answers a request waits for a
- * source by sleeping.
+ * Changes and refreshes are asynchronous: the call returns at once, and done() is called once,
+ * before or after the return, from any thread, with no lock held. Nothing that answers a request
+ * waits for a source by sleeping.
  */
 #ifndef CORE_SOURCE_SOURCE_H
 #define CORE_SOURCE_SOURCE_H
@@ -25,18 +25,18 @@ enum change_action {
 
 struct catalog;
 
-/* One change that a caller asked for. Made by fs/, owned by the catalog and the source until done().
- * done() may free it. */
+/* One change that a caller asked for. Made by fs/, owned by the catalog and the source until
+ * done(). done() may free it. */
 struct change {
     struct job job; /* the source's, for its commit */
     struct catalog *catalog;
 
     enum change_action action;
-    const char *verb; /* the word of the event: "share", "cancel", "mkdir"; static */
-    int64_t image;    /* row; 0 for a CHANGE_OTHER outside an image */
+    const char *verb;          /* the word of the event: "share", "cancel", "mkdir"; static */
+    int64_t image;             /* row; 0 for a CHANGE_OTHER outside an image */
     char name[VIEW_NAME_SIZE]; /* the pin; of CHANGE_OTHER the name that it was about, or "" */
-    bool exclusive;   /* CHANGE_SHARE: O_EXCL */
-    int refusal;      /* CHANGE_OTHER: negative */
+    bool exclusive;            /* CHANGE_SHARE: O_EXCL */
+    int refusal;               /* CHANGE_OTHER: negative */
     struct caller caller;
 
     /* Results of CHANGE_SHARE. */
@@ -72,7 +72,8 @@ struct source_ops {
     void (*cancel)(struct source *source, struct change *change);
     /* How many accounts IMAGE may be shared with. 0 or a negative refusal/errno. */
     int (*quota)(struct source *source, struct view *view, int64_t image, int64_t *limit);
-    /* When the authority last confirmed the shares of IMAGE: nanoseconds since the epoch, 0 never. */
+    /* When the authority last confirmed the shares of IMAGE: nanoseconds since the epoch, 0 never.
+     */
     int64_t (*confirmed)(struct source *source, struct view *view, int64_t image);
     /* Ends what is under way. No call comes after it. */
     void (*close)(struct source *source);

@@ -48,7 +48,8 @@ static int check_free(struct store *store, const char *pin, const char *mobile,
         return result;
     result = statement_value(&store->connection, STATEMENT_ACCOUNT_BY_MOBILE, &row, "t", mobile);
     if (result == 1) {
-        buffer_printf(error, "%s: mobile number %s is another account's; see: imgshare account list %s",
+        buffer_printf(error,
+                      "%s: mobile number %s is another account's; see: imgshare account list %s",
                       store->path, mobile, store->path);
         return -EEXIST;
     }

@@ -18,8 +18,8 @@ bool account_is_mobile(const char *mobile);
  * with ERROR saying why not. */
 int account_check_pin(const char *pin, struct buffer *error) MUST_CHECK;
 
-/* Adds the account PIN, and its MOBILE number unless that is NULL; both were checked. Returns 0, or a
- * negative errno with ERROR set: -EEXIST for a pin or a number that an account has. */
+/* Adds the account PIN, and its MOBILE number unless that is NULL; both were checked. Returns 0, or
+ * a negative errno with ERROR set: -EEXIST for a pin or a number that an account has. */
 int account_add(struct store *store, const char *pin, const char *mobile,
                 struct buffer *error) MUST_CHECK;
 
@@ -32,8 +32,9 @@ struct account_entry {
     int64_t received;   /* shared with it */
 };
 
-/* Visits all accounts in the order of their rows. The visitor returns 0 to go on, or a negative errno,
- * which is then returned. 0 or a negative errno with ERROR set, unless it is the visitor's. */
+/* Visits all accounts in the order of their rows. The visitor returns 0 to go on, or a negative
+ * errno, which is then returned. 0 or a negative errno with ERROR set, unless it is the visitor's.
+ */
 typedef int (*account_visit)(const struct account_entry *entry, void *context);
 int account_list(struct store *store, account_visit visit, void *context,
                  struct buffer *error) MUST_CHECK;

@@ -11,9 +11,9 @@ struct backup_options {
     void *context;
 };
 
-/* Copies STORE to PATH, which must not exist: mode 0600, by way of PATH.partial. It is on the disk when
- * this returns. Returns 0, or a negative errno with ERROR set and nothing left behind: -EEXIST where
- * PATH or PATH.partial is there, -EINTR where it was stopped. */
+/* Copies STORE to PATH, which must not exist: mode 0600, by way of PATH.partial. It is on the disk
+ * when this returns. Returns 0, or a negative errno with ERROR set and nothing left behind: -EEXIST
+ * where PATH or PATH.partial is there, -EINTR where it was stopped. */
 int backup_run(struct store *store, const char *path, const struct backup_options *options,
                struct buffer *error) MUST_CHECK;
 

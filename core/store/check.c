@@ -31,8 +31,8 @@ static void add_breach(struct checker *checker, const char *text)
     checker->report(buffer_text(&line), checker->context);
 }
 
-/* Runs SQL, each row of which is a breach, told by its first column. ?1, where it is used, is VALUE.
- * A statement that fails is a breach, too: what is damaged cannot be read. */
+/* Runs SQL, each row of which is a breach, told by its first column. ?1, where it is used, is
+ * VALUE. A statement that fails is a breach, too: what is damaged cannot be read. */
 static void find_breaches(struct checker *checker, const char *sql, int64_t value)
 {
     CLEANUP_QUERY sqlite3_stmt *query = NULL;
@@ -168,9 +168,9 @@ static int check_schema(struct checker *checker)
                             " AND name NOT LIKE 'sqlite_%'",
                             &wanted);
     if (result == 0)
-        result = query_open(checker->connection,
-                            "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 AND sql = ?3",
-                            &found);
+        result = query_open(
+            checker->connection,
+            "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2 AND sql = ?3", &found);
     while (result >= 0 && (result = statement_step(&fresh, wanted)) == 1) {
         result = statement_bind(found, "ttt", statement_text(wanted, 0), statement_text(wanted, 1),
                                 statement_text(wanted, 2));

@@ -1,6 +1,7 @@
 /*
- * Check: whether a registry is whole. The file and its indexes, the schema, and every invariant that
- * the tables must keep: counters, limits, times, the event log, and records against their columns.
+ * Check: whether a registry is whole. The file and its indexes, the schema, and every invariant
+ * that the tables must keep: counters, limits, times, the event log, and records against their
+ * columns.
  */
 #ifndef CORE_STORE_CHECK_H
 #define CORE_STORE_CHECK_H
@@ -15,8 +16,8 @@ struct check_result {
 /* Takes one breach, a line of text without its newline, safe for a terminal. */
 typedef void (*check_report)(const char *breach, void *context);
 
-/* Checks STORE, all of it in one read transaction. Returns 0 with *RESULT set, whatever was found, or a
- * negative errno with ERROR set where it could not be checked at all. */
+/* Checks STORE, all of it in one read transaction. Returns 0 with *RESULT set, whatever was found,
+ * or a negative errno with ERROR set where it could not be checked at all. */
 int check_run(struct store *store, check_report report, void *context, struct check_result *result,
               struct buffer *error) MUST_CHECK;
 

@@ -2,9 +2,9 @@
  * A connection to the store: an SQLite handle and its prepared statements.
  *
  * A connection is used by one thread at a time and is opened without SQLite's own mutex. The
- * statements are those of statements.h, prepared when first used and kept. A statement is taken with
- * statement_use() into a variable with CLEANUP_STATEMENT, which resets it at the end of the scope:
- * one that stayed open would hold its read transaction, and the WAL would grow behind it.
+ * statements are those of statements.h, prepared when first used and kept. A statement is taken
+ * with statement_use() into a variable with CLEANUP_STATEMENT, which resets it at the end of the
+ * scope: one that stayed open would hold its read transaction, and the WAL would grow behind it.
  */
 #ifndef CORE_STORE_CONNECTION_H
 #define CORE_STORE_CONNECTION_H
@@ -31,9 +31,9 @@ struct connection {
 };
 
 /* Opens PATH, which must exist. CACHE_KIB bounds the page cache. The busy timeout is 10 s: in WAL
- * mode readers meet a lock only while somebody recovers after a crash, and writers queue on a lock of
- * their own (writer.h). mmap is off: a file that is truncated under it would be SIGBUS.
- * Returns 0, or a negative errno with ERROR set and nothing to close. */
+ * mode readers meet a lock only while somebody recovers after a crash, and writers queue on a lock
+ * of their own (writer.h). mmap is off: a file that is truncated under it would be SIGBUS. Returns
+ * 0, or a negative errno with ERROR set and nothing to close. */
 int connection_open(struct connection *connection, const char *path, enum connection_mode mode,
                     int cache_kib, struct buffer *error) MUST_CHECK;
 
@@ -56,8 +56,8 @@ sqlite3_stmt *statement_use(struct connection *connection, enum statement statem
 /* Why statement_use() gave NULL: a negative refusal/errno. */
 int statement_error(const struct connection *connection);
 
-/* Binds the parameters from 1 on: for each letter of TYPES an argument, 'i' int64_t, 't' const char *
- * (NULL allowed; must stay valid until the statement is reset). Returns 0 or a negative
+/* Binds the parameters from 1 on: for each letter of TYPES an argument, 'i' int64_t, 't' const char
+ * * (NULL allowed; must stay valid until the statement is reset). Returns 0 or a negative
  * refusal/errno. */
 int statement_bind(sqlite3_stmt *statement, const char *types, ...) MUST_CHECK;
 int statement_bind_list(sqlite3_stmt *statement, const char *types, va_list arguments) MUST_CHECK;
@@ -67,8 +67,8 @@ int statement_step(struct connection *connection, sqlite3_stmt *statement) MUST_
 
 /* Binds as statement_bind() does, and runs a statement that gives no rows to its end.
  * Returns 0 or a negative refusal/errno. */
-int statement_run(struct connection *connection, enum statement statement, const char *types, ...)
-    MUST_CHECK;
+int statement_run(struct connection *connection, enum statement statement, const char *types,
+                  ...) MUST_CHECK;
 
 /* Binds, steps once, and gives the first column. Returns 1 with *VALUE set (NULL counts as 0), 0
  * where there is no row, or a negative refusal/errno. */

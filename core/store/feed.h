@@ -1,9 +1,9 @@
 /*
  * The change feed: how a mount learns what others have committed, so that it can tell its kernel.
  *
- * Each change adds a row in its transaction. A mount looks now and then whether the file was changed
- * (feed_version()), and reads the rows after the last one that it knows. Rows go after ten minutes; a
- * mount that slept longer sees that the oldest row is not the next one.
+ * Each change adds a row in its transaction. A mount looks now and then whether the file was
+ * changed (feed_version()), and reads the rows after the last one that it knows. Rows go after ten
+ * minutes; a mount that slept longer sees that the oldest row is not the next one.
  */
 #ifndef CORE_STORE_FEED_H
 #define CORE_STORE_FEED_H

@@ -9,15 +9,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* Two page caches and what a sort takes (as much as the first) are most of import's memory. The index
- * pages of a million images that steps come back to fit into the first. */
+/* Two page caches and what a sort takes (as much as the first) are most of import's memory. The
+ * index pages of a million images that steps come back to fit into the first. */
 #define MAIN_CACHE_KIB 57344
 #define STAGE_CACHE_KIB 8192
 
 /*
- * The stage. A position is the number of an image, over all files in their order; files cover ranges
- * of positions. Accounts are numbered in the order in which they are met, which is the order in which
- * they will be made.
+ * The stage. A position is the number of an image, over all files in their order; files cover
+ * ranges of positions. Accounts are numbered in the order in which they are met, which is the order
+ * in which they will be made.
  */
 static const char stage_sql[] =
     "PRAGMA temp_store = FILE;" /* a large import must not be held in memory */
@@ -30,22 +30,22 @@ static const char stage_sql[] =
     "  id INTEGER PRIMARY KEY,"
     "  pin TEXT NOT NULL UNIQUE,"
     "  mobile TEXT,"
-    "  listed INTEGER,"           /* the file that has a line of its own for it, from 0 */
-    "  file INTEGER NOT NULL,"    /* where it is first met */
-    "  places BLOB NOT NULL,"     /* one stage_spot */
-    "  row INTEGER"               /* in the registry */
+    "  listed INTEGER,"        /* the file that has a line of its own for it, from 0 */
+    "  file INTEGER NOT NULL," /* where it is first met */
+    "  places BLOB NOT NULL,"  /* one stage_spot */
+    "  row INTEGER"            /* in the registry */
     ");"
 
     "CREATE TABLE staging.image ("
     "  pos INTEGER PRIMARY KEY,"
-    "  weight INTEGER NOT NULL,"  /* of this and all before it: import_apply.c */
-    "  file INTEGER NOT NULL,"    /* from 0 */
-    "  owner INTEGER NOT NULL,"   /* account.id */
+    "  weight INTEGER NOT NULL," /* of this and all before it: import_apply.c */
+    "  file INTEGER NOT NULL,"   /* from 0 */
+    "  owner INTEGER NOT NULL,"  /* account.id */
     "  status INTEGER NOT NULL,"
     "  released INTEGER NOT NULL,"
     "  snapshots INTEGER NOT NULL,"
-    "  pins INTEGER NOT NULL,"    /* rows of share */
-    "  places BLOB NOT NULL,"     /* enum stage_place */
+    "  pins INTEGER NOT NULL," /* rows of share */
+    "  places BLOB NOT NULL,"  /* enum stage_place */
     "  image_id TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
     "  record TEXT NOT NULL"
@@ -68,27 +68,27 @@ static const char stage_sql[] =
     "CREATE TABLE staging.changed (" /* known images that the record changes */
     "  row INTEGER PRIMARY KEY,"
     "  pos INTEGER NOT NULL,"
-    "  owner INTEGER NOT NULL,"      /* row of the registry's account, as below */
+    "  owner INTEGER NOT NULL," /* row of the registry's account, as below */
     "  renamed INTEGER NOT NULL"
     ");"
-    "CREATE TABLE staging.gain ("    /* new shares */
+    "CREATE TABLE staging.gain (" /* new shares */
     "  id INTEGER PRIMARY KEY,"
     "  image INTEGER NOT NULL,"
     "  owner INTEGER NOT NULL,"
     "  account INTEGER NOT NULL,"
     "  pin TEXT NOT NULL,"
     "  created_ns INTEGER NOT NULL,"
-    "  fresh INTEGER NOT NULL"       /* the image itself is new */
+    "  fresh INTEGER NOT NULL" /* the image itself is new */
     ");"
-    "CREATE TABLE staging.pair ("    /* who gains images of whom */
+    "CREATE TABLE staging.pair (" /* who gains images of whom */
     "  id INTEGER PRIMARY KEY,"
     "  owner INTEGER NOT NULL,"
     "  account INTEGER NOT NULL,"
     "  pin TEXT NOT NULL,"
     "  images INTEGER NOT NULL,"
-    "  edge INTEGER NOT NULL"        /* these are the first */
+    "  edge INTEGER NOT NULL" /* these are the first */
     ");"
-    "CREATE TABLE staging.tally ("   /* owners whose images change */
+    "CREATE TABLE staging.tally (" /* owners whose images change */
     "  owner INTEGER PRIMARY KEY,"
     "  added INTEGER NOT NULL DEFAULT 0,"
     "  changed INTEGER NOT NULL DEFAULT 0,"
@@ -137,10 +137,12 @@ int import_stage_failed(struct import *import, int result)
     if (import->error->length > 0)
         return -refusal_errno(result);
     if (row && row->refusal == REFUSAL_STORE_FULL)
-        buffer_puts(import->error, "no room for temporary files (in SQLITE_TMPDIR, TMPDIR or /var/tmp); "
-                                   "nothing was changed");
+        buffer_puts(import->error,
+                    "no room for temporary files (in SQLITE_TMPDIR, TMPDIR or /var/tmp); "
+                    "nothing was changed");
     else if (row)
-        buffer_printf(import->error, "cannot work on temporary files or on %s: %s; nothing was changed",
+        buffer_printf(import->error,
+                      "cannot work on temporary files or on %s: %s; nothing was changed",
                       import->store->path, sqlite3_errmsg(import->connection.db));
     else
         buffer_printf(import->error, "%s; nothing was changed", strerrordesc_np(-result));
@@ -172,7 +174,8 @@ static int open_stage(struct import *import)
     buffer_printf(&cache, "PRAGMA staging.cache_size = -%d", STAGE_CACHE_KIB);
     if (result >= 0)
         result = connection_exec(&import->connection, buffer_text(&cache));
-    /* One transaction of the stage alone: each of its own would write every page again and again. */
+    /* One transaction of the stage alone: each of its own would write every page again and again.
+     */
     if (result >= 0)
         result = connection_exec(&import->connection, "BEGIN");
     return result < 0 ? import_stage_failed(import, result) : 0;

@@ -2,14 +2,15 @@
  * Import: images, and the accounts they are shared with, from files of JSON into a registry.
  *
  * A file is a response of describeImages as it is, a list of images, images one after the other, or
- * what export wrote; json_span.h has the forms. Beside the API's members an image may carry "pins" (the
- * accounts that it is shared with) and "pinTimes" (since when, RFC 3339). The accounts of owners and
- * pins are made where they are missing. An image that is there is updated: it keeps its row and the
- * shares that it has, and gains those that it lacks.
+ * what export wrote; json_span.h has the forms. Beside the API's members an image may carry "pins"
+ * (the accounts that it is shared with) and "pinTimes" (since when, RFC 3339). The accounts of
+ * owners and pins are made where they are missing. An image that is there is updated: it keeps its
+ * row and the shares that it has, and gains those that it lacks.
  *
  * Everything is read and checked before anything is changed: into a temporary database, without the
- * lock that writers queue on. Then it is moved over, at once where that is short, else in steps, each a
- * transaction of its own that leaves the registry whole, so that a mount's changes need not wait.
+ * lock that writers queue on. Then it is moved over, at once where that is short, else in steps,
+ * each a transaction of its own that leaves the registry whole, so that a mount's changes need not
+ * wait.
  */
 #ifndef CORE_STORE_IMPORT_H
 #define CORE_STORE_IMPORT_H
@@ -52,8 +53,8 @@ struct import_options {
 struct import_result {
     int64_t images; /* in the registry now: added and updated */
     int64_t added;
-    int64_t updated; /* that were there, whether anything differed or not */
-    int64_t shares;  /* new ones */
+    int64_t updated;  /* that were there, whether anything differed or not */
+    int64_t shares;   /* new ones */
     int64_t accounts; /* new ones */
 };
 

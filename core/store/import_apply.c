@@ -1,8 +1,8 @@
 /* Import: from the stage into the registry. See import_stage.h.
  *
  * A step is one transaction under the writers' lock, and leaves the registry whole: images with all
- * their shares, counters, times, feed and events. Between steps the lock is free, and the log is copied
- * back into the file. What is short is one step. */
+ * their shares, counters, times, feed and events. Between steps the lock is free, and the log is
+ * copied back into the file. What is short is one step. */
 #include "core/store/import_move.h"
 
 #include "core/base/text.h"
@@ -15,9 +15,9 @@
 #include <string.h>
 #include <time.h>
 
-/* A step holds the lock as long as nobody waits for it, but at most so long; and so long in any case,
- * since each commit costs. Who waits then waits for the chunk of images under way, and for the commit.
- * Nanoseconds. */
+/* A step holds the lock as long as nobody waits for it, but at most so long; and so long in any
+ * case, since each commit costs. Who waits then waits for the chunk of images under way, and for
+ * the commit. Nanoseconds. */
 #define STEP_NS_MAX 600000000LL
 #define STEP_NS_MIN 80000000LL
 /* How long a commit should take: it grows with what the step has written. */
@@ -27,8 +27,8 @@
 #define ONCE_WEIGHT 150000
 /* Accounts made in one step. */
 #define STEP_ACCOUNTS 5000
-/* Pages of the log from which on a step waits until all of it is copied back, so that it begins anew:
- * with a mount that commits all the time it would grow without end. */
+/* Pages of the log from which on a step waits until all of it is copied back, so that it begins
+ * anew: with a mount that commits all the time it would grow without end. */
 #define LOG_PAGES_MAX 32768
 
 struct apply {
@@ -61,8 +61,7 @@ static int apply_failed(struct apply *apply, int result)
     else if (import->error->length == 0)
         result = store_explain(import->store, apply->connection, result, import->error);
     if (apply->moved > 0)
-        buffer_printf(import->error,
-                      "; %lld of %lld images were imported: import again to go on",
+        buffer_printf(import->error, "; %lld of %lld images were imported: import again to go on",
                       (long long)apply->moved, (long long)import->images);
     else
         buffer_puts(import->error, "; nothing was imported");
@@ -76,8 +75,7 @@ static void find_caller(struct caller *caller)
 
     caller->uid = getuid();
     caller->process = getpid();
-    ssize_t length =
-        readlink("/proc/self/exe", caller->executable, sizeof(caller->executable) - 1);
+    ssize_t length = readlink("/proc/self/exe", caller->executable, sizeof(caller->executable) - 1);
     caller->executable[length > 0 ? length : 0] = '\0';
     if (login && fgets(line, sizeof(line), login)) {
         char *end = line;
@@ -87,8 +85,8 @@ static void find_caller(struct caller *caller)
     }
 }
 
-/* Copies the log back into the file, without keeping anybody from writing. What fails here is left to
- * the next one. */
+/* Copies the log back into the file, without keeping anybody from writing. What fails here is left
+ * to the next one. */
 static void copy_log(struct apply *apply)
 {
     int pages = 0;
@@ -108,8 +106,8 @@ static int step_begin(struct apply *apply)
         return result;
     apply->begun_ns = monotonic_ns();
     if (apply->log_pages > LOG_PAGES_MAX) {
-        /* Under the lock nobody can add to it: what little came since the last time is copied, and the
-         * next write begins a new log. */
+        /* Under the lock nobody can add to it: what little came since the last time is copied, and
+         * the next write begins a new log. */
         result = connection_exec(apply->connection, "ROLLBACK");
         copy_log(apply);
         if (result == 0)
@@ -236,8 +234,8 @@ static int apply_all(struct apply *apply)
         return result;
     result = move_settings(&apply->move);
     for (int64_t done = 0; result == 0 && done < import->accounts; done += STEP_ACCOUNTS) {
-        int64_t upto = done + STEP_ACCOUNTS;
-        result = move_accounts(&apply->move, done, upto);
+        int64_t until = done + STEP_ACCOUNTS;
+        result = move_accounts(&apply->move, done, until);
         if (result == 0)
             result = step_next(apply);
     }

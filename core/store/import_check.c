@@ -6,9 +6,9 @@
 
 #include <errno.h>
 
-/* Runs SQL; its first row, if there is one, is a fault: columns file and places come first. Returns 1
- * with *OUT at that row and FILE:LINE:COLUMN of place WHICH in the error, 0 where there is none, or a
- * negative errno. */
+/* Runs SQL; its first row, if there is one, is a fault: columns file and places come first. Returns
+ * 1 with *OUT at that row and FILE:LINE:COLUMN of place WHICH in the error, 0 where there is none,
+ * or a negative errno. */
 static int find_fault(struct import *import, const char *sql, enum stage_place which,
                       sqlite3_stmt **out)
 {
@@ -54,16 +54,15 @@ static int check_twice(struct import *import)
         return 0;
     if ((rc & 0xff) != SQLITE_CONSTRAINT)
         return import_stage_failed(import, connection_error(&import->connection, rc));
-    int result = find_fault(
-        import,
-        "SELECT second.file, second.places, first.places, second.image_id"
-        " FROM (SELECT image_id, file, min(pos) AS pos FROM staging.image"
-        "       GROUP BY image_id, file HAVING count(*) > 1) twice"
-        " JOIN staging.image second ON second.image_id = twice.image_id"
-        "  AND second.file = twice.file AND second.pos > twice.pos"
-        " JOIN staging.image first ON first.pos = twice.pos"
-        " ORDER BY second.pos LIMIT 1",
-        STAGE_PLACE_ID, &query);
+    int result = find_fault(import,
+                            "SELECT second.file, second.places, first.places, second.image_id"
+                            " FROM (SELECT image_id, file, min(pos) AS pos FROM staging.image"
+                            "       GROUP BY image_id, file HAVING count(*) > 1) twice"
+                            " JOIN staging.image second ON second.image_id = twice.image_id"
+                            "  AND second.file = twice.file AND second.pos > twice.pos"
+                            " JOIN staging.image first ON first.pos = twice.pos"
+                            " ORDER BY second.pos LIMIT 1",
+                            STAGE_PLACE_ID, &query);
     if (result != 1)
         return result < 0 ? result : import_stage_failed(import, -EIO);
     struct stage_spot spot = import_spot_of(query, 2, STAGE_PLACE_ID);
@@ -233,8 +232,8 @@ static int check_settings(struct import *import)
     return -EINVAL;
 }
 
-/* Shares in the registry and in all files up to its own, of an image with pins; each counted once. The
- * bound, which counts some twice, spares most images the exact figure. */
+/* Shares in the registry and in all files up to its own, of an image with pins; each counted once.
+ * The bound, which counts some twice, spares most images the exact figure. */
 static const char limit_sql[] =
     "SELECT file, places, image_id, total FROM ("
     " SELECT i.pos, i.file, i.places, i.image_id, ("

@@ -13,7 +13,7 @@ static int stage_owner(struct reader *reader, const char *pin, int64_t *account)
 
     if (reader->owner_account == 0 || strcmp(pin, reader->owner) != 0) {
         int result = reader_account(reader, pin, &reader->spots[STAGE_PLACE_OWNER],
-                                   &reader->owner_account, &listed);
+                                    &reader->owner_account, &listed);
         if (result < 0)
             return result;
         (void)snprintf(reader->owner, sizeof(reader->owner), "%s", pin);
@@ -62,15 +62,17 @@ static int check_pins(struct reader *reader, const json_t *pins, const char *own
     if (!json_is_array(pins))
         return reader_fault_member(reader, "pins", "pins must be an array of strings");
     if (json_array_size(pins) > 0 && image->released)
-        return reader_fault_member(reader, "pins",
-                            "an image that is released to everyone is not shared with accounts");
+        return reader_fault_member(
+            reader, "pins", "an image that is released to everyone is not shared with accounts");
     for (size_t i = 0; i < json_array_size(pins); i++) {
         const char *pin = json_string_value(json_array_get(pins, i));
         if (!pin)
-            return reader_fault_element(reader, "pins", i, NULL, "pins must be an array of strings");
+            return reader_fault_element(reader, "pins", i, NULL,
+                                        "pins must be an array of strings");
         if (!text_is_file_name(pin))
-            return reader_fault_element(reader, "pins", i, pin,
-                                 "cannot be a pin: 1 to 255 bytes without a slash, not . or ..");
+            return reader_fault_element(
+                reader, "pins", i, pin,
+                "cannot be a pin: 1 to 255 bytes without a slash, not . or ..");
         if (strcmp(pin, owner) == 0)
             return reader_fault_element(reader, "pins", i, pin, "is the image's owner");
     }
@@ -78,8 +80,9 @@ static int check_pins(struct reader *reader, const json_t *pins, const char *own
     if (result < 0)
         return import_stage_failed(reader->import, result);
     if (twice)
-        return reader_fault_element(reader, "pins", index, json_string_value(json_array_get(pins, index)),
-                             "is there twice");
+        return reader_fault_element(reader, "pins", index,
+                                    json_string_value(json_array_get(pins, index)),
+                                    "is there twice");
     return 0;
 }
 
@@ -91,12 +94,14 @@ static int check_times(struct reader *reader, const json_t *times, const json_t 
     int64_t at_ns = 0;
 
     if (!json_is_array(times) || json_array_size(times) != json_array_size(pins))
-        return reader_fault_member(reader, "pinTimes", "pinTimes must be an array with a time for each pin");
+        return reader_fault_member(reader, "pinTimes",
+                                   "pinTimes must be an array with a time for each pin");
     for (size_t i = 0; i < json_array_size(times); i++) {
         const char *time = json_string_value(json_array_get(times, i));
         if (!time || text_time_parse(time, &at_ns) < 0 || at_ns < 0)
-            return reader_fault_element(reader, "pinTimes", i, NULL,
-                                 "pinTimes must hold times like 2026-11-24T08:00:00.123456789Z");
+            return reader_fault_element(
+                reader, "pinTimes", i, NULL,
+                "pinTimes must hold times like 2026-11-24T08:00:00.123456789Z");
         if (at_ns > text_now() + FUTURE_NS)
             return reader_fault_element(reader, "pinTimes", i, time, "is in the future");
     }
@@ -114,14 +119,14 @@ static int stage_shares(struct reader *reader, const json_t *pins, const json_t 
         int64_t listed = 0;
         int64_t created_ns = 0;
         int result = reader_account(reader, json_string_value(json_array_get(pins, i)),
-                                   &reader->spots[STAGE_PLACE_PINS], &account, &listed);
+                                    &reader->spots[STAGE_PLACE_PINS], &account, &listed);
         if (result < 0)
             return result;
         if (time)
             result = text_time_parse(time, &created_ns);
         if (result == 0)
-            result = statement_bind(add, time ? "iiii" : "iii", import->images, (int64_t)i,
-                                    account, created_ns);
+            result = statement_bind(add, time ? "iiii" : "iii", import->images, (int64_t)i, account,
+                                    created_ns);
         if (result == 0)
             result = reader_run(reader, add);
         if (result < 0)
@@ -131,8 +136,8 @@ static int stage_shares(struct reader *reader, const json_t *pins, const json_t 
     return 0;
 }
 
-/* Writes the record as it is kept: compact, in the order of the file, without pins and pinTimes; and
- * notes the places of what the checks will speak of. */
+/* Writes the record as it is kept: compact, in the order of the file, without pins and pinTimes;
+ * and notes the places of what the checks will speak of. */
 static int take_record(struct reader *reader)
 {
     const struct json_span *span = &reader->span;
@@ -184,9 +189,9 @@ static int stage_image(struct reader *reader, const struct image_json *image, co
     import->images++;
     import->weight += STAGE_WEIGHT_IMAGE + shares * STAGE_WEIGHT_SHARE +
                       (int64_t)reader->record.length / STAGE_WEIGHT_BYTES;
-    result = statement_bind(add, "iiiiiiii", import->images, import->weight,
-                            (int64_t)reader->file, account, (int64_t)image->status,
-                            (int64_t)image->released, (int64_t)image->snapshots, shares);
+    result = statement_bind(add, "iiiiiiii", import->images, import->weight, (int64_t)reader->file,
+                            account, (int64_t)image->status, (int64_t)image->released,
+                            (int64_t)image->snapshots, shares);
     if (result == 0 &&
         (sqlite3_bind_blob(add, 9, reader->spots, (int)sizeof(reader->spots), SQLITE_STATIC) ||
          sqlite3_bind_text(add, 10, image->id, -1, SQLITE_STATIC) ||
@@ -210,10 +215,11 @@ int reader_take_image(struct reader *reader, const json_t *json)
         return reader_fault_member(reader, fault.member, fault.why);
     const char *owner = image.owner ? image.owner : reader->import->options->owner;
     if (!owner)
-        return reader_fault_member(reader, NULL, "ownerPin is missing; name the owner with --owner PIN");
+        return reader_fault_member(reader, NULL,
+                                   "ownerPin is missing; name the owner with --owner PIN");
     if (!text_is_file_name(owner))
         return reader_fault_member(reader, "ownerPin",
-                            "ownerPin must be 1 to 255 bytes without a slash, not . or ..");
+                                   "ownerPin must be 1 to 255 bytes without a slash, not . or ..");
     int result = pins && !json_is_null(pins) ? check_pins(reader, pins, owner, &image) : 0;
     if (result == 0 && times && !json_is_null(times))
         result = check_times(reader, times, pins);
@@ -225,4 +231,3 @@ int reader_take_image(struct reader *reader, const json_t *json)
         result = stage_shares(reader, pins, times);
     return result;
 }
-

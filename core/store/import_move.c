@@ -37,15 +37,15 @@ int move_settings(struct move *move)
             return result < 0 ? result : overtaken(move, "an image has more shares");
     }
     buffer_printf(&number, "%lld", (long long)import->limit);
-    result = statement_run(move->connection, STATEMENT_SETTING_SET, "tt", "limit",
-                           buffer_text(&number));
+    result =
+        statement_run(move->connection, STATEMENT_SETTING_SET, "tt", "limit", buffer_text(&number));
     if (result == 0)
         result = statement_run(move->connection, STATEMENT_SETTING_SET, "tt", "snapshots",
                                rules_policy_name(import->policy));
     return result;
 }
 
-int move_accounts(struct move *move, int64_t after, int64_t upto)
+int move_accounts(struct move *move, int64_t after, int64_t until)
 {
     struct connection *connection = move->connection;
     int64_t taken = 0;
@@ -53,7 +53,7 @@ int move_accounts(struct move *move, int64_t after, int64_t upto)
                              "SELECT 1 FROM staging.account s JOIN main.account m"
                              " ON m.mobile = s.mobile AND m.pin <> s.pin"
                              " WHERE s.id > ?1 AND s.id <= ?2 LIMIT 1",
-                             &taken, "ii", after, upto);
+                             &taken, "ii", after, until);
 
     if (result != 0)
         return result < 0 ? result : overtaken(move, "a mobile number is another account's");
@@ -62,7 +62,7 @@ int move_accounts(struct move *move, int64_t after, int64_t upto)
                        " owners_ns, recipients_ns) SELECT pin, mobile, ?3, ?3, ?3, ?3, ?3"
                        " FROM staging.account WHERE id > ?1 AND id <= ?2 AND row IS NULL"
                        " ORDER BY id ON CONFLICT (pin) DO NOTHING",
-                       "iii", after, upto, move->now);
+                       "iii", after, until, move->now);
     if (result < 0)
         return result;
     move->done.accounts += sqlite3_changes64(connection->db);
@@ -70,13 +70,13 @@ int move_accounts(struct move *move, int64_t after, int64_t upto)
                        "UPDATE staging.account SET row = (SELECT m.id FROM main.account m"
                        " WHERE m.pin = staging.account.pin)"
                        " WHERE id > ?1 AND id <= ?2 AND row IS NULL",
-                       "ii", after, upto);
+                       "ii", after, until);
     if (result == 0)
         result = query_run(connection,
                            "UPDATE main.account SET mobile = s.mobile FROM staging.account s"
                            " WHERE s.id > ?1 AND s.id <= ?2 AND s.mobile IS NOT NULL"
                            " AND main.account.id = +s.row AND main.account.mobile IS NOT s.mobile",
-                           "ii", after, upto);
+                           "ii", after, until);
     return result;
 }
 
@@ -139,8 +139,7 @@ static int update_images(struct move *move, int64_t lo, int64_t hi)
                          " CROSS JOIN main.image m ON m.id = c.row AND m.shares > 0 LIMIT 1",
                          &row, "");
     if (result != 0)
-        return result < 0 ? result
-                          : overtaken(move, "an image that is to be released was shared");
+        return result < 0 ? result : overtaken(move, "an image that is to be released was shared");
     return query_run(move->connection,
                      "UPDATE main.image SET name = i.name, status = i.status,"
                      " released = i.released, snapshots = i.snapshots, record = i.record,"
@@ -195,8 +194,7 @@ static int add_shares(struct move *move, int64_t lo, int64_t hi, int64_t first)
                          "SELECT m.id FROM staging.gain g CROSS JOIN main.image m"
                          " ON m.id = g.image AND m.shares > ?1 LIMIT 1",
                          &row, "i", limit);
-    return result == 1 ? overtaken(move, "an image would have more shares than it may")
-                       : result;
+    return result == 1 ? overtaken(move, "an image would have more shares than it may") : result;
 }
 
 /* Counters and times of those who gained images: by-account/ and by-name/shared/. */
@@ -214,26 +212,25 @@ static int count_pairs(struct move *move)
         " FROM (SELECT account, sum(images) AS images, max(edge) AS edge FROM staging.pair"
         "  GROUP BY account) p WHERE main.account.id = +p.account",
 
-        "UPDATE main.account SET recipients_ns = max(?1, recipients_ns + 1)"
-        " WHERE id IN (SELECT owner FROM staging.pair WHERE edge)",
+        ("UPDATE main.account SET recipients_ns = max(?1, recipients_ns + 1)"
+         " WHERE id IN (SELECT owner FROM staging.pair WHERE edge)"),
     };
 
-    int result =
-        query_run(move->connection,
-                  "INSERT INTO staging.pair (owner, account, pin, images, edge)"
-                  " SELECT g.owner, g.account, g.pin, count(*), NOT EXISTS"
-                  "  (SELECT 1 FROM main.recipient r"
-                  "   WHERE r.owner = g.owner AND r.pin = g.pin AND r.images > 0)"
-                  " FROM staging.gain g GROUP BY g.owner, g.account ORDER BY min(g.id)",
-                  "");
+    int result = query_run(move->connection,
+                           "INSERT INTO staging.pair (owner, account, pin, images, edge)"
+                           " SELECT g.owner, g.account, g.pin, count(*), NOT EXISTS"
+                           "  (SELECT 1 FROM main.recipient r"
+                           "   WHERE r.owner = g.owner AND r.pin = g.pin AND r.images > 0)"
+                           " FROM staging.gain g GROUP BY g.owner, g.account ORDER BY min(g.id)",
+                           "");
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && result == 0; i++)
         result = query_run(move->connection, steps[i], "i", move->now);
     return result;
 }
 
-/* Counters and times of the owners: private/ and by-name/private/, and of by-name/shared/OWNER where an
- * image was renamed. New images are of rows FIRST to LAST. */
+/* Counters and times of the owners: private/ and by-name/private/, and of by-name/shared/OWNER
+ * where an image was renamed. New images are of rows FIRST to LAST. */
 static int count_owners(struct move *move, int64_t first, int64_t last)
 {
     struct connection *connection = move->connection;
@@ -315,9 +312,10 @@ static int write_events(struct move *move)
                        (long long)sqlite3_column_int64(query, 1),
                        (long long)sqlite3_column_int64(query, 3));
         event_format(&line, &event);
-        result = buffer_failed(&line) ? -ENOMEM
-                                      : write_event(move->connection, sqlite3_column_int64(query, 0),
-                                                    move->now, buffer_text(&line));
+        result = buffer_failed(&line)
+                     ? -ENOMEM
+                     : write_event(move->connection, sqlite3_column_int64(query, 0), move->now,
+                                   buffer_text(&line));
     }
     return result;
 }
@@ -368,4 +366,3 @@ int move_images(struct move *move, size_t file, int64_t lo, int64_t hi)
     move->done.updated = move->done.images - move->done.added;
     return result;
 }
-

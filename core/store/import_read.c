@@ -85,7 +85,8 @@ int reader_fault_element(struct reader *reader, const char *name, size_t index, 
     return result;
 }
 
-/* Where the decoder's ERROR begins: it says where it stopped, which is behind the token at fault. */
+/* Where the decoder's ERROR begins: it says where it stopped, which is behind the token at fault.
+ */
 static size_t offset_of_error(const struct reader *reader, const json_error_t *error)
 {
     size_t offset = error->position > 0 ? (size_t)error->position : 0;
@@ -122,7 +123,7 @@ int reader_run(struct reader *reader, sqlite3_stmt *use)
 }
 
 int reader_account(struct reader *reader, const char *pin, const struct stage_spot *spot,
-                         int64_t *account, int64_t *listed)
+                   int64_t *account, int64_t *listed)
 {
     struct import *import = reader->import;
     CLEANUP_STATEMENT sqlite3_stmt *find = reader->statements[READER_FIND_ACCOUNT];
@@ -186,7 +187,7 @@ static int take_settings(struct reader *reader, const json_t *json)
         return result;
     if (json_integer_value(json_object_get(json, "registry")) != 1)
         return reader_fault_member(reader, "registry",
-                            "registry must be 1, the only format that this imgshare knows");
+                                   "registry must be 1, the only format that this imgshare knows");
     import->limit = json_integer_value(limit);
     if (import->limit < 1 || import->limit > IMPORT_LIMIT_MAX)
         return reader_fault_member(reader, "limit", "limit must be a number from 1 to 1000000");
@@ -219,20 +220,21 @@ static int take_account(struct reader *reader, const json_t *json)
     if (result < 0)
         return result;
     if (!pin || !text_is_file_name(pin))
-        return reader_fault_member(reader, "account",
-                            "account must be a pin: 1 to 255 bytes without a slash, not . or ..");
+        return reader_fault_member(
+            reader, "account",
+            "account must be a pin: 1 to 255 bytes without a slash, not . or ..");
     if (number && (!mobile || !account_is_mobile(mobile)))
         return reader_fault_member(reader, "mobile", "mobile must be a string of 5 to 20 digits");
-    json_span_place(&reader->span, reader_offset(reader, mobile ? "mobile" : "account", &item), &place);
+    json_span_place(&reader->span, reader_offset(reader, mobile ? "mobile" : "account", &item),
+                    &place);
     struct stage_spot spot = import_spot(&place);
     result = reader_account(reader, pin, &spot, &account, &listed);
     if (result == 0 && listed == (int64_t)reader->file)
         return reader_fault_element(reader, "account", 0, pin, "has a line in this file already");
     if (result == 0)
         result = statement_bind(list, "ii", account, (int64_t)reader->file);
-    if (result == 0 &&
-        (sqlite3_bind_blob(list, 3, &spot, (int)sizeof(spot), SQLITE_STATIC) ||
-         sqlite3_bind_text(list, 4, mobile, -1, SQLITE_STATIC)))
+    if (result == 0 && (sqlite3_bind_blob(list, 3, &spot, (int)sizeof(spot), SQLITE_STATIC) ||
+                        sqlite3_bind_text(list, 4, mobile, -1, SQLITE_STATIC)))
         result = -ENOMEM;
     if (result == 0)
         result = reader_run(reader, list);
@@ -242,8 +244,10 @@ static int take_account(struct reader *reader, const json_t *json)
 /* A response that says why there are no images. */
 static int fault_response(struct reader *reader, const json_t *json)
 {
-    const char *message = json_string_value(json_object_get(json_object_get(json, "error"), "message"));
-    int result = reader_fault_member(reader, "error", "this is the answer to a request that failed");
+    const char *message =
+        json_string_value(json_object_get(json_object_get(json, "error"), "message"));
+    int result =
+        reader_fault_member(reader, "error", "this is the answer to a request that failed");
 
     if (message) {
         buffer_puts(reader->import->error, ": ");
@@ -267,8 +271,8 @@ static int take_response(struct reader *reader, const json_t *json)
         return fault_response(reader, json);
     if (reader->span.kind == JSON_SPAN_FRAME)
         return 0;
-    /* An account without images has null for a list, or none; a list with images is no list that the
-     * scanner found. */
+    /* An account without images has null for a list, or none; a list with images is no list that
+     * the scanner found. */
     bool empty = !inner || json_is_null(inner);
     return (outer || json_object_get(json, "images")) && empty ? 0 : 1;
 }
@@ -342,8 +346,7 @@ static int read_values(struct reader *reader, struct json_scanner *scanner)
 static int prepare(struct reader *reader)
 {
     for (size_t i = 0; i < READER_STATEMENTS; i++) {
-        int result =
-            query_open(&reader->import->connection, reader_sql[i], &reader->statements[i]);
+        int result = query_open(&reader->import->connection, reader_sql[i], &reader->statements[i]);
         if (result < 0)
             return import_stage_failed(reader->import, result);
     }

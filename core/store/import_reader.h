@@ -26,25 +26,26 @@ struct reader {
     struct import *import;
     size_t file; /* index */
     int fd;
-    int64_t bytes;            /* read so far */
-    int64_t size;             /* of the file, 0 where unknown */
-    int64_t unreported;       /* records */
-    bool any;                 /* bytes other than white space were read */
-    struct json_span span;    /* the value at hand */
-    struct buffer record;     /* an image's JSON as it will be kept */
+    int64_t bytes;         /* read so far */
+    int64_t size;          /* of the file, 0 where unknown */
+    int64_t unreported;    /* records */
+    bool any;              /* bytes other than white space were read */
+    struct json_span span; /* the value at hand */
+    struct buffer record;  /* an image's JSON as it will be kept */
     struct stage_spot spots[STAGE_PLACES];
     char owner[TEXT_NAME_MAX + 1]; /* the owner before, */
     int64_t owner_account;         /* and its number: images of one owner follow each other */
     sqlite3_stmt *statements[READER_STATEMENTS];
 };
 
-/* All of these return 0, or a negative errno with the import's error set, unless they say otherwise. */
+/* All of these return 0, or a negative errno with the import's error set, unless they say
+ * otherwise. */
 
 /* Takes the image JSON, which is the value at hand. */
 int reader_take_image(struct reader *reader, const json_t *json) MUST_CHECK;
 
-/* The number of the account PIN in the stage, made where it is new and first met at SPOT. *LISTED is
- * the file that has a line for it, or -1. */
+/* The number of the account PIN in the stage, made where it is new and first met at SPOT. *LISTED
+ * is the file that has a line for it, or -1. */
 int reader_account(struct reader *reader, const char *pin, const struct stage_spot *spot,
                    int64_t *account, int64_t *listed) MUST_CHECK;
 
@@ -54,8 +55,8 @@ int reader_run(struct reader *reader, sqlite3_stmt *use) MUST_CHECK;
 /* Where member NAME of the value at hand is, and the member; 0 and none where there is none. */
 size_t reader_offset(const struct reader *reader, const char *name, struct json_item *item);
 
-/* Says in the error where byte OFFSET of the value at hand is; what is wrong is to be appended. Returns
- * -EINVAL, as those below. */
+/* Says in the error where byte OFFSET of the value at hand is; what is wrong is to be appended.
+ * Returns -EINVAL, as those below. */
 int reader_fault(struct reader *reader, size_t offset);
 /* Says WHY at member NAME, or at the value itself where NAME is NULL or not there. */
 int reader_fault_member(struct reader *reader, const char *name, const char *why);

@@ -1,7 +1,7 @@
 /*
- * The inside of import, shared by its four files: import.c (the run of it), import_read.c (files into
- * the stage), import_check.c (the stage against the registry), import_apply.c (the stage into the
- * registry).
+ * The inside of import, shared by its four files: import.c (the run of it), import_read.c (files
+ * into the stage), import_check.c (the stage against the registry), import_apply.c (the stage into
+ * the registry).
  *
  * The stage is a temporary database, attached as "staging" to a connection of import's own; SQLite
  * removes its file as soon as it is open. Its tables are in import.c.
@@ -51,8 +51,8 @@ struct import {
     struct stage_spot settings_spot;
 };
 
-/* Roughly how many microseconds moving an image takes; measured, and corrected by the time that each
- * step takes. */
+/* Roughly how many microseconds moving an image takes; measured, and corrected by the time that
+ * each step takes. */
 #define STAGE_WEIGHT_IMAGE 10
 #define STAGE_WEIGHT_SHARE 16
 #define STAGE_WEIGHT_BYTES 150 /* so many bytes of a record are one */

@@ -134,8 +134,8 @@ static int make_room(struct json_scanner *scanner)
     return 0;
 }
 
-/* Reads more. Returns 1, 0 at the end of the stream, -EFBIG where the value under way is too long, or
- * another negative errno. */
+/* Reads more. Returns 1, 0 at the end of the stream, -EFBIG where the value under way is too long,
+ * or another negative errno. */
 static int fill(struct json_scanner *scanner)
 {
     if (scanner->ended)
@@ -144,8 +144,8 @@ static int fill(struct json_scanner *scanner)
     if (result < 0)
         return result;
     size_t room = scanner->size - scanner->end;
-    ssize_t count = scanner->read(scanner->context, scanner->data + scanner->end,
-                                  room < CHUNK ? room : CHUNK);
+    ssize_t count =
+        scanner->read(scanner->context, scanner->data + scanner->end, room < CHUNK ? room : CHUNK);
     if (count < 0)
         return (int)count;
     if (count == 0) {
@@ -523,8 +523,7 @@ static int skip_mark(struct json_scanner *scanner)
     return result < 0 ? result : 0;
 }
 
-int json_scanner_next(struct json_scanner *scanner, struct json_span *out,
-                      struct json_fault *fault)
+int json_scanner_next(struct json_scanner *scanner, struct json_span *out, struct json_fault *fault)
 {
     int result = scanner->end == 0 ? skip_mark(scanner) : 0;
 

@@ -1,6 +1,6 @@
 /*
- * Framing of JSON: cuts a stream of bytes into values, one at a time, so that a file of any length is
- * read in the memory of its largest value.
+ * Framing of JSON: cuts a stream of bytes into values, one at a time, so that a file of any length
+ * is read in the memory of its largest value.
  *
  * It finds where values begin and end, and where they are; what is inside one is for a decoder to
  * judge. The stream may hold, in any order and with any white space between:
@@ -54,8 +54,8 @@ typedef ssize_t (*json_read)(void *context, char *bytes, size_t size);
 
 struct json_scanner; /* of one thread at a time */
 
-/* A scanner of what READ gives; no value may be longer than MAXIMUM bytes. NULL without memory; to be
- * freed by json_scanner_free(). */
+/* A scanner of what READ gives; no value may be longer than MAXIMUM bytes. NULL without memory; to
+ * be freed by json_scanner_free(). */
 struct json_scanner *json_scanner_new(json_read read, void *context, size_t maximum);
 void json_scanner_free(struct json_scanner *scanner);
 

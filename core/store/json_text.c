@@ -87,8 +87,7 @@ bool json_item_is(const struct json_item *item, const char *name)
     if (!item->key)
         return false;
     if (!memchr(item->key, '\\', item->key_length))
-        return item->key_length == strlen(name) &&
-               memcmp(item->key, name, item->key_length) == 0;
+        return item->key_length == strlen(name) && memcmp(item->key, name, item->key_length) == 0;
     json_t *key = json_loadb(item->key - 1, item->key_length + 2, JSON_DECODE_ANY, NULL);
     const char *text = json_string_value(key);
     bool same = text && strcmp(text, name) == 0;

@@ -10,8 +10,8 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-/* flock() cannot wait for a limited time, so a timer interrupts the waiting thread with this signal.
- * Seldom: who is interrupted goes to the end of the queue. */
+/* flock() cannot wait for a limited time, so a timer interrupts the waiting thread with this
+ * signal. Seldom: who is interrupted goes to the end of the queue. */
 #define WAKE_SIGNAL (SIGRTMIN + 4)
 #define WAKE_MS 800
 
@@ -136,8 +136,8 @@ bool lock_is_awaited(int fd)
  * descriptor, so that a killed daemon leaves no mark. */
 static int byte_lock(int fd, int command, short type, int64_t account, struct flock *lock)
 {
-    *lock = (struct flock){
-        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)account, .l_len = 1};
+    *lock =
+        (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)account, .l_len = 1};
     return fcntl(fd, command, lock) < 0 ? -errno : 0;
 }
 

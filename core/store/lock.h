@@ -1,9 +1,9 @@
 /*
  * The lock that the writers of a store queue on: a side file, PATH-lock.
  *
- * SQLite lets writers poll, and two busy processes starve each other for seconds. Here a writer waits
- * in the kernel's queue for an flock, which is fair, and takes SQLite's own lock without a contest.
- * The file is never removed: a second file of the same name would be a second queue.
+ * SQLite lets writers poll, and two busy processes starve each other for seconds. Here a writer
+ * waits in the kernel's queue for an flock, which is fair, and takes SQLite's own lock without a
+ * contest. The file is never removed: a second file of the same name would be a second queue.
  */
 #ifndef CORE_STORE_LOCK_H
 #define CORE_STORE_LOCK_H
@@ -22,8 +22,8 @@
 int lock_open(const char *path, struct buffer *error) MUST_CHECK;
 
 /* Waits for the lock at most WAIT_MS milliseconds. The wait is broken off within a second once
- * GIVE_UP (may be NULL) says true; it is asked from the waiting thread. Returns 0, -ETIMEDOUT, -EINTR
- * when it was given up, or another negative errno. */
+ * GIVE_UP (may be NULL) says true; it is asked from the waiting thread. Returns 0, -ETIMEDOUT,
+ * -EINTR when it was given up, or another negative errno. */
 int lock_acquire(int fd, int wait_ms, bool (*give_up)(void *context), void *context) MUST_CHECK;
 
 void lock_release(int fd);

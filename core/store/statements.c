@@ -6,19 +6,15 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_ACCOUNT_BY_PIN] =
         "SELECT id, images, received, private_ns, names_ns, received_ns, owners_ns, "
         "recipients_ns, events_end FROM account WHERE pin = ?1",
-    [STATEMENT_ACCOUNT_ID] =
-        "SELECT id FROM account WHERE pin = ?1",
-    [STATEMENT_ACCOUNT_BY_MOBILE] =
-        "SELECT id FROM account WHERE mobile = ?1",
-    [STATEMENT_ACCOUNT_FIRST_TWO] =
-        "SELECT id, pin FROM account ORDER BY id LIMIT 2",
+    [STATEMENT_ACCOUNT_ID] = "SELECT id FROM account WHERE pin = ?1",
+    [STATEMENT_ACCOUNT_BY_MOBILE] = "SELECT id FROM account WHERE mobile = ?1",
+    [STATEMENT_ACCOUNT_FIRST_TWO] = "SELECT id, pin FROM account ORDER BY id LIMIT 2",
     [STATEMENT_ACCOUNTS] =
         "SELECT id, pin, mobile, images, received FROM account WHERE id > ?1 ORDER BY id",
     [STATEMENT_ACCOUNT_ADD] =
         "INSERT INTO account (pin, mobile, private_ns, names_ns, received_ns, owners_ns, "
         "recipients_ns) VALUES (?1, ?2, ?3, ?3, ?3, ?3, ?3)",
-    [STATEMENT_SETTING] =
-        "SELECT value FROM setting WHERE name = ?1",
+    [STATEMENT_SETTING] = "SELECT value FROM setting WHERE name = ?1",
     [STATEMENT_SETTING_SET] =
         "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE "
         "SET value = excluded.value",
@@ -81,9 +77,8 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_RECIPIENT_IMAGES] =
         "SELECT i.id, i.image_id, s.created_ns, s.id FROM share s JOIN image i ON i.id = "
         "s.image WHERE s.pin = ?3 AND s.image > ?1 AND i.owner = ?2 ORDER BY s.image",
-    [STATEMENT_NAMES] =
-        "SELECT i.id, i.image_id, i.changed_ns, i.name FROM image i INDEXED BY "
-        "image_by_owner WHERE i.owner = ?2 AND i.id > ?1 ORDER BY i.id",
+    [STATEMENT_NAMES] = "SELECT i.id, i.image_id, i.changed_ns, i.name FROM image i INDEXED BY "
+                        "image_by_owner WHERE i.owner = ?2 AND i.id > ?1 ORDER BY i.id",
     [STATEMENT_NAMES_SHARED] =
         "SELECT i.id, i.image_id, i.changed_ns, i.name FROM share s JOIN image i ON i.id "
         "= s.image WHERE s.pin = ?3 AND s.image > ?1 AND i.owner = ?2 ORDER BY s.image",
@@ -103,8 +98,7 @@ static const char *const statements[STATEMENT_COUNT] = {
         "SELECT start, line FROM event WHERE account = ?1 AND start >= coalesce((SELECT "
         "start FROM event WHERE account = ?1 AND start <= ?2 ORDER BY start DESC LIMIT "
         "1), 0) ORDER BY start",
-    [STATEMENT_EVENTS_FIRST] =
-        "SELECT start FROM event WHERE account = ?1 ORDER BY start LIMIT 1",
+    [STATEMENT_EVENTS_FIRST] = "SELECT start FROM event WHERE account = ?1 ORDER BY start LIMIT 1",
     [STATEMENT_EVENTS_LAST_TIME] =
         "SELECT at_ns FROM event WHERE account = ?1 ORDER BY start DESC LIMIT 1",
     [STATEMENT_EVENTS_TRIM] =
@@ -118,19 +112,16 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_FEED_ADD] =
         "INSERT INTO feed (at_ns, writer, kind, first, last, pin) VALUES (?1, ?2, ?3, ?4, "
         "?5, ?6)",
-    [STATEMENT_FEED_OLDEST] =
-        "SELECT min(id) FROM feed",
-    [STATEMENT_FEED_NEWEST] =
-        "SELECT max(id) FROM feed",
+    [STATEMENT_FEED_OLDEST] = "SELECT min(id) FROM feed",
+    [STATEMENT_FEED_NEWEST] = "SELECT max(id) FROM feed",
     [STATEMENT_FEED_AFTER] =
         "SELECT id, writer, kind, first, last, pin FROM feed WHERE id > ?1 ORDER BY id "
         "LIMIT ?2",
     [STATEMENT_FEED_TRIM] =
         "DELETE FROM feed WHERE id < (SELECT coalesce((SELECT min(id) FROM feed WHERE "
         "at_ns >= ?1), (SELECT max(id) FROM feed)))",
-    [STATEMENT_FEED_IMAGES] =
-        "SELECT id, owner, added_ns = changed_ns, image_id FROM image "
-        "WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
+    [STATEMENT_FEED_IMAGES] = "SELECT id, owner, added_ns = changed_ns, image_id FROM image "
+                              "WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3",
     /* the transaction and its jobs */
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
@@ -141,12 +132,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_IMAGE_STATE] =
         "SELECT owner, image_id, status, released, snapshots, shares FROM image WHERE id "
         "= ?1",
-    [STATEMENT_SHARE_ROW] =
-        "SELECT id, created_ns FROM share WHERE image = ?1 AND pin = ?2",
-    [STATEMENT_SHARE_ADD] =
-        "INSERT INTO share (image, pin, created_ns) VALUES (?1, ?2, ?3)",
-    [STATEMENT_SHARE_REMOVE] =
-        "DELETE FROM share WHERE id = ?1",
+    [STATEMENT_SHARE_ROW] = "SELECT id, created_ns FROM share WHERE image = ?1 AND pin = ?2",
+    [STATEMENT_SHARE_ADD] = "INSERT INTO share (image, pin, created_ns) VALUES (?1, ?2, ?3)",
+    [STATEMENT_SHARE_REMOVE] = "DELETE FROM share WHERE id = ?1",
     [STATEMENT_IMAGE_SHARES] =
         "UPDATE image SET shares = shares + ?2, shares_ns = max(?3, shares_ns + 1) WHERE "
         "id = ?1",
@@ -167,8 +155,7 @@ static const char *const statements[STATEMENT_COUNT] = {
         "?3, ?4, ?5, ?6) ON CONFLICT (account, image) DO UPDATE SET at_ns = "
         "excluded.at_ns, action = excluded.action, name = excluded.name, code = "
         "excluded.code",
-    [STATEMENT_DATA_VERSION] =
-        "PRAGMA data_version",
+    [STATEMENT_DATA_VERSION] = "PRAGMA data_version",
 };
 
 const char *statement_sql(enum statement statement)

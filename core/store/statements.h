@@ -1,8 +1,8 @@
 /*
  * Every statement that is prepared once and run often, by name.
  *
- * The SQL is in statements.c; what the parameters and columns are is said there, beside it. What runs
- * once (pragmas, import, check) is written where it is used, in this folder.
+ * The SQL is in statements.c; what the parameters and columns are is said there, beside it. What
+ * runs once (pragmas, import, check) is written where it is used, in this folder.
  */
 #ifndef CORE_STORE_STATEMENTS_H
 #define CORE_STORE_STATEMENTS_H

@@ -33,8 +33,7 @@ static void remove_unfinished(const char *path)
     }
 }
 
-int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
-                 struct buffer *error)
+int store_create(const char *path, int64_t limit, enum snapshot_policy policy, struct buffer *error)
 {
     struct connection connection = {0};
     CLEANUP_BUFFER struct buffer number = BUFFER_INIT(32);
@@ -45,8 +44,7 @@ int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
         return fail(error, -errno, path,
                     errno == EEXIST ? "; import adds to a registry that is there" : "");
     (void)close(fd);
-    int result =
-        connection_open(&connection, path, CONNECTION_READ_WRITE, WRITE_CACHE_KIB, error);
+    int result = connection_open(&connection, path, CONNECTION_READ_WRITE, WRITE_CACHE_KIB, error);
     if (result == 0) {
         buffer_printf(&number, "%lld", (long long)limit);
         result = connection_exec(&connection, "PRAGMA journal_mode = WAL");
@@ -114,8 +112,7 @@ static int open_mode(struct store *store, enum connection_mode mode, struct buff
 
     if (result < 0)
         return result;
-    result =
-        schema_check(store->connection.db, store->path, mode == CONNECTION_READ_WRITE, error);
+    result = schema_check(store->connection.db, store->path, mode == CONNECTION_READ_WRITE, error);
     if (result == 0 && mode == CONNECTION_READ_WRITE) {
         /* A log that a burst made long is cut when it was copied back. */
         result = connection_exec(&store->connection, "PRAGMA journal_size_limit = 16777216");

@@ -20,16 +20,16 @@ int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
                  struct buffer *error) MUST_CHECK;
 
 /* Opens the registry PATH, for writing if that is possible, else for reading; store->mode tells. An
- * older schema is brought up to date. Where the directory cannot hold the side files of a reader, the
- * file is opened as immutable, if no writer left a log beside it. Returns 0, or a negative errno with
- * ERROR naming the file, what is wrong with it, and what to do. */
+ * older schema is brought up to date. Where the directory cannot hold the side files of a reader,
+ * the file is opened as immutable, if no writer left a log beside it. Returns 0, or a negative
+ * errno with ERROR naming the file, what is wrong with it, and what to do. */
 int store_open(const char *path, struct store *store, struct buffer *error) MUST_CHECK;
 
 void store_close(struct store *store);
 
-/* Finds the account PIN, or the only one there is when PIN is NULL; its row and its pin. Returns 0, or
- * a negative errno with ERROR set: -ENOENT for an unknown account, -EINVAL when none was named and
- * there are several, or there is none. */
+/* Finds the account PIN, or the only one there is when PIN is NULL; its row and its pin. Returns 0,
+ * or a negative errno with ERROR set: -ENOENT for an unknown account, -EINVAL when none was named
+ * and there are several, or there is none. */
 int store_account(struct store *store, const char *pin, int64_t *row, char out_pin[VIEW_NAME_SIZE],
                   struct buffer *error) MUST_CHECK;
 

@@ -355,8 +355,7 @@ static int owner_row(struct view *view, const char *owner, int64_t *row)
     return result == 1 ? 0 : result == 0 ? -ENOENT : result;
 }
 
-int view_names(struct view *view, const char *owner, int64_t after, view_visit visit,
-               void *context)
+int view_names(struct view *view, const char *owner, int64_t after, view_visit visit, void *context)
 {
     int64_t row = 0;
     int result = owner_row(view, owner, &row);
@@ -399,8 +398,7 @@ int view_name_by_id(struct view *view, const char *owner, const char *id, view_v
 
     if (result < 0)
         return result;
-    CLEANUP_STATEMENT sqlite3_stmt *use =
-        statement_use(&view->connection, STATEMENT_NAME_BY_ID);
+    CLEANUP_STATEMENT sqlite3_stmt *use = statement_use(&view->connection, STATEMENT_NAME_BY_ID);
     if (!use)
         return statement_error(&view->connection);
     result = statement_bind(use, "tit", id, row, row == view->account ? NULL : view->pin);
@@ -438,7 +436,7 @@ int view_events_begin(struct view *view, int64_t *offset)
 int view_events_time(struct view *view, int64_t *at_ns)
 {
     *at_ns = 0;
-    int result = statement_value(&view->connection, STATEMENT_EVENTS_LAST_TIME, at_ns, "i",
-                                 view->account);
+    int result =
+        statement_value(&view->connection, STATEMENT_EVENTS_LAST_TIME, at_ns, "i", view->account);
     return result < 0 ? result : 0;
 }

@@ -2,9 +2,9 @@
  * What one account sees of the store: everything that lookup, getattr, readdir and read need.
  *
  * A view is a read connection and the account; it is used by one thread at a time. Each call is a
- * read transaction of its own and leaves none open. Rows are the row ids that inode numbers are made
- * of. "Visible" means: an image that the account owns or that is shared with it; a share of an own
- * image, or the account's own share of another's.
+ * read transaction of its own and leaves none open. Rows are the row ids that inode numbers are
+ * made of. "Visible" means: an image that the account owns or that is shared with it; a share of an
+ * own image, or the account's own share of another's.
  *
  * All functions return 0, or a negative refusal/errno; -ENOENT where the thing is not there or not
  * visible.
@@ -30,10 +30,10 @@ enum view_scope {
 };
 
 struct view_account {
-    int64_t images;   /* that it owns */
-    int64_t received; /* shared with it */
+    int64_t images;                                                      /* that it owns */
+    int64_t received;                                                    /* shared with it */
     int64_t private_ns, names_ns, received_ns, owners_ns, recipients_ns; /* mtimes: schema.c */
-    int64_t events_end; /* bytes */
+    int64_t events_end;                                                  /* bytes */
 };
 
 struct view_image {
@@ -82,18 +82,18 @@ struct view_refusal {
 
 /* An entry of a listing; the texts are valid during the visit only. */
 struct view_entry {
-    int64_t row;      /* and where to go on: pass it as AFTER */
-    int64_t mtime_ns; /* of the thing listed */
-    int64_t share;    /* view_recipient_images(): row of the share; else 0 */
-    const char *name; /* image id, or pin */
+    int64_t row;       /* and where to go on: pass it as AFTER */
+    int64_t mtime_ns;  /* of the thing listed */
+    int64_t share;     /* view_recipient_images(): row of the share; else 0 */
+    const char *name;  /* image id, or pin */
     const char *label; /* view_names(): the image's name; else "" */
 };
 
 /* Called for each entry; returns 0 to go on, or anything else to stop. */
 typedef int (*view_visit)(const struct view_entry *entry, void *context);
 
-/* Opens a view of PATH for the account PIN, whose row is ACCOUNT. Returns 0 or a negative errno with
- * ERROR set. */
+/* Opens a view of PATH for the account PIN, whose row is ACCOUNT. Returns 0 or a negative errno
+ * with ERROR set. */
 int view_open(struct view *view, const char *path, enum connection_mode mode, int64_t account,
               const char *pin, struct buffer *error) MUST_CHECK;
 void view_close(struct view *view);
@@ -126,8 +126,8 @@ int view_unlistable(struct view *view, view_visit visit, void *context) MUST_CHE
 
 int view_recipient(struct view *view, int64_t row, struct view_recipient *out) MUST_CHECK;
 /* The account PIN with which this account shares. */
-int view_recipient_by_pin(struct view *view, const char *pin, struct view_recipient *out)
-    MUST_CHECK;
+int view_recipient_by_pin(struct view *view, const char *pin,
+                          struct view_recipient *out) MUST_CHECK;
 /* The account PIN that shares with this account. */
 int view_owner_by_pin(struct view *view, const char *pin, struct view_recipient *out) MUST_CHECK;
 int view_recipients(struct view *view, int64_t after, view_visit visit, void *context) MUST_CHECK;
@@ -136,7 +136,8 @@ int view_owners(struct view *view, int64_t after, view_visit visit, void *contex
 int view_recipient_images(struct view *view, const char *pin, int64_t after, view_visit visit,
                           void *context) MUST_CHECK;
 
-/* Images of OWNER (a pin: this account's own, or another's that shares with it) with their names. */
+/* Images of OWNER (a pin: this account's own, or another's that shares with it) with their names.
+ */
 int view_names(struct view *view, const char *owner, int64_t after, view_visit visit,
                void *context) MUST_CHECK;
 /* The same, at most two, of those called NAME: enough to know whether the name is unique. */

@@ -59,8 +59,8 @@ int write_has_mobile(struct connection *connection, const char *mobile)
 }
 
 /* Carries a gained (+1) or lost (-1) share into the counters and times of everybody concerned. */
-static int count_share(struct connection *connection, int64_t image, int64_t owner,
-                       const char *pin, int64_t change, int64_t now)
+static int count_share(struct connection *connection, int64_t image, int64_t owner, const char *pin,
+                       int64_t change, int64_t now)
 {
     int64_t images = 0;
     int result = statement_run(connection, STATEMENT_IMAGE_SHARES, "iii", image, change, now);
@@ -72,7 +72,8 @@ static int count_share(struct connection *connection, int64_t image, int64_t own
     if (result <= 0)
         return result < 0 ? result : -REFUSAL_STORE_DAMAGED;
 
-    /* The first share between two accounts makes a directory on either side, the last removes it. */
+    /* The first share between two accounts makes a directory on either side, the last removes it.
+     */
     int64_t edge = images == (change > 0 ? 1 : 0);
     result = statement_run(connection, STATEMENT_ACCOUNT_RECEIVED, "tiii", pin, change, now, edge);
     if (result == 0 && edge)

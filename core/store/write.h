@@ -1,6 +1,6 @@
 /*
- * The changes of a store. Each is called inside a write transaction (writer.h) and keeps every counter,
- * directory time and feed row in step, so that whoever changes a share changes all of it.
+ * The changes of a store. Each is called inside a write transaction (writer.h) and keeps every
+ * counter, directory time and feed row in step, so that whoever changes a share changes all of it.
  *
  * All return 0, or a negative refusal/errno, after which the caller rolls back.
  */

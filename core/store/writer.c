@@ -10,17 +10,17 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* The feed is kept as long as a mount may have been asleep without losing the thread; trimmed now and
- * then. Nanoseconds. */
+/* The feed is kept as long as a mount may have been asleep without losing the thread; trimmed now
+ * and then. Nanoseconds. */
 #define FEED_KEEP_NS (600 * 1000000000LL)
 #define FEED_TRIM_NS (60 * 1000000000LL)
 
 struct writer {
     pthread_mutex_t mutex;
-    pthread_cond_t idle;  /* committing became false */
-    struct job *first;    /* under mutex */
-    struct job **last;    /* under mutex: where the next job goes */
-    bool committing;      /* under mutex: a thread is in commit_all() */
+    pthread_cond_t idle; /* committing became false */
+    struct job *first;   /* under mutex */
+    struct job **last;   /* under mutex: where the next job goes */
+    bool committing;     /* under mutex: a thread is in commit_all() */
     atomic_bool stopping;
 
     /* The committing thread's. */
@@ -110,8 +110,8 @@ static void record_refused(struct connection *connection, struct job *jobs, int6
             job->record(job, connection, now);
 }
 
-/* Commits events of refused jobs without waiting for the disk. Whether that works does not matter to
- * the jobs: they were refused either way. */
+/* Commits events of refused jobs without waiting for the disk. Whether that works does not matter
+ * to the jobs: they were refused either way. */
 static void commit_refused(struct connection *connection, struct job *jobs, int64_t now)
 {
     if (connection_exec(connection, "PRAGMA synchronous = NORMAL") == 0 &&
@@ -166,8 +166,9 @@ static void commit_batch(struct writer *writer, struct job *jobs)
             writer->trimmed_ns = now;
     }
     /* A record that failed may have taken the transaction with it. */
-    result = sqlite3_get_autocommit(connection->db) ? -REFUSAL_STORE_FULL
-                                                    : statement_run(connection, STATEMENT_COMMIT, "");
+    result = sqlite3_get_autocommit(connection->db)
+                 ? -REFUSAL_STORE_FULL
+                 : statement_run(connection, STATEMENT_COMMIT, "");
     if (result < 0)
         fail_all(connection, jobs, now, result);
 }

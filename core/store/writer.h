@@ -2,12 +2,12 @@
  * The writer: one commit at a time, taking along what is waiting.
  *
  * Jobs are queued; the thread that finds no commit under way does it itself, and takes all that has
- * queued meanwhile into one transaction: a savepoint each, one durable commit, then done() of each. So
- * many callers share one fsync, and no thread waits for another's. Processes queue on lock.h.
+ * queued meanwhile into one transaction: a savepoint each, one durable commit, then done() of each.
+ * So many callers share one fsync, and no thread waits for another's. Processes queue on lock.h.
  *
- * What was refused changes nothing but the event log, and nobody should wait for the disk to hear no:
- * a batch in which nothing was changed is committed without the fsync (synchronous=NORMAL), and is as
- * visible. Batches of both kinds share the one fsync.
+ * What was refused changes nothing but the event log, and nobody should wait for the disk to hear
+ * no: a batch in which nothing was changed is committed without the fsync (synchronous=NORMAL), and
+ * is as visible. Batches of both kinds share the one fsync.
  */
 #ifndef CORE_STORE_WRITER_H
 #define CORE_STORE_WRITER_H
@@ -22,8 +22,8 @@ struct job {
     struct job *next; /* the queue's */
     int result;       /* the writer's */
 
-    /* Whether nobody waits for it any more; asked just before run(), in the committing thread. A job
-     * given up is not run, and ends with -REFUSAL_INTERRUPTED. May be NULL. */
+    /* Whether nobody waits for it any more; asked just before run(), in the committing thread. A
+     * job given up is not run, and ends with -REFUSAL_INTERRUPTED. May be NULL. */
     bool (*given_up)(struct job *job);
 
     /* Makes the change inside the transaction. Returns 0 if it changed something, 1 if there was
@@ -34,8 +34,8 @@ struct job {
      * in one of its own; a failure is not the job's. May be NULL. */
     void (*record)(struct job *job, struct connection *connection, int64_t now);
 
-    /* The job's end, after the commit: the writer does not touch the job again. RESULT is what run()
-     * gave, or why the commit failed. Called from the committing thread, no lock held. */
+    /* The job's end, after the commit: the writer does not touch the job again. RESULT is what
+     * run() gave, or why the commit failed. Called from the committing thread, no lock held. */
     void (*done)(struct job *job, int result);
 };
 
@@ -52,8 +52,8 @@ void writer_free(struct writer *writer);
  * thread. */
 void writer_submit(struct writer *writer, struct job *job);
 
-/* From now on waiting for the lock is given up, so that a daemon that ends does not wait for another
- * process. Any thread. */
+/* From now on waiting for the lock is given up, so that a daemon that ends does not wait for
+ * another process. Any thread. */
 void writer_stop(struct writer *writer);
 
 #endif

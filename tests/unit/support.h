@@ -1,10 +1,10 @@
 /*
- * What the unit tests share: a registry of their own, mounts of it without a kernel, and asserts that
- * speak of refusals.
+ * What the unit tests share: a registry of their own, mounts of it without a kernel, and asserts
+ * that speak of refusals.
  *
- * A suite that needs a registry takes registry_setup() and registry_teardown() for its tests, and finds
- * a struct registry in *state: empty, with the default settings. Accounts, images and shares are put
- * in as import would, past the rules; what a test is about goes through a mount.
+ * A suite that needs a registry takes registry_setup() and registry_teardown() for its tests, and
+ * finds a struct registry in *state: empty, with the default settings. Accounts, images and shares
+ * are put in as import would, past the rules; what a test is about goes through a mount.
  */
 #ifndef TESTS_UNIT_SUPPORT_H
 #define TESTS_UNIT_SUPPORT_H

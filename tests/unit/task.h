@@ -1,8 +1,9 @@
 /*
  * Jobs for the tests of the writer.
  *
- * A task writes a row of its own into a scratch table, so that what was committed can be counted from
- * outside. The suites take task_setup() and task_teardown(), and find a struct registry in *state.
+ * A task writes a row of its own into a scratch table, so that what was committed can be counted
+ * from outside. The suites take task_setup() and task_teardown(), and find a struct registry in
+ * *state.
  */
 #ifndef TESTS_UNIT_TASK_H
 #define TESTS_UNIT_TASK_H
@@ -14,7 +15,7 @@
 #include <stdatomic.h>
 
 /* Later than any answer that is in time, sooner than a test that hangs. Milliseconds. */
-#define SOON_MS 2500
+#define SOON_MS 8000
 
 /* What the tests of this process write with. */
 extern struct store task_store;
@@ -56,8 +57,8 @@ void task_done(struct job *job, int result);
 /* Submits TASK alone: it is done when this returns. Gives its result. */
 int task_run_alone(struct task *task);
 
-/* Has TASKS queue during a commit, so that they make the next batch, of which task_commits then counts
- * the commits. They are done when this returns. */
+/* Has TASKS queue during a commit, so that they make the next batch, of which task_commits then
+ * counts the commits. They are done when this returns. */
 void task_run_together(struct task *tasks, int count);
 
 /* Writes the row "PREFIX NAME". */

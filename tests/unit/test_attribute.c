@@ -61,7 +61,8 @@ static const char *content(struct mount *mount, int64_t image, const char *name)
     return text;
 }
 
-/* All attributes that do not depend on the clock, as "name: content" lines, in the order of listing. */
+/* All attributes that do not depend on the clock, as "name: content" lines, in the order of
+ * listing. */
 static const char *all_but_times(struct mount *mount, int64_t image)
 {
     static char text[1 << 16];
@@ -270,7 +271,7 @@ static void the_notice_warns_of_images_of_others(void **state)
 {
     (void)registry_share(*state, golden, "alice");
     const char *notice = content(alice, golden, "notice");
-    assert_holds(notice, "Nobody guarantees its integrity\nor its security");
+    assert_holds(notice, "Nobody guarantees its\nintegrity or its security");
     assert_holds(notice, "only from sources that you trust");
     assert_holds(notice, "To use it:");
     assert_string_equal(notice + strlen(notice) - 2, ".\n");

@@ -1,4 +1,5 @@
-/* The buffer that everything is formatted into: it has a bound, and remembers that it was reached. */
+/* The buffer that everything is formatted into: it has a bound, and remembers that it was reached.
+ */
 #include "core/base/buffer.h"
 
 #include "tests/unit/support.h"

@@ -1,6 +1,6 @@
 /*
- * What images are called under by-name/: by their names where these are unique, else NAME@ID, and every
- * entry means one image.
+ * What images are called under by-name/: by their names where these are unique, else NAME@ID, and
+ * every entry means one image.
  */
 #include "core/catalog/by_name.h"
 
@@ -128,7 +128,8 @@ static void a_name_with_an_at_sign_is_just_a_name(void **state)
     image(state, "img-1", "me@home");
     image(state, "img-2", "@");
     image(state, "img-3", "a@img-3"); /* reads as its own NAME@ID, and is its name */
-    assert_names(state, "me", "me", "me@home @ a@img-3");
+    image(state, "img-4", "@img-4");
+    assert_names(state, "me", "me", "me@home @ a@img-3 @img-4");
 }
 
 static void a_name_that_reads_as_another_images_entry_gets_its_own_id(void **state)
@@ -214,10 +215,22 @@ static void what_an_owner_keeps_is_found_by_no_name(void **state)
     const struct registry *registry = *state;
 
     (void)REGISTRY_IMAGE(registry, .id = "img-1", .owner = "lab", .name = "secret");
+    (void)REGISTRY_IMAGE(registry, .id = "img-2", .owner = "lab", .name = "a/b");
     assert_names(state, "me", "lab", "");
     assert_no_name(state, "me", "lab", "secret");
     assert_no_name(state, "me", "lab", "secret@img-1");
     assert_no_name(state, "me", "lab", "@img-1");
+    assert_no_name(state, "me", "lab", "@img-2");
+
+    /* Not even among others of its name. */
+    for (int i = 3; i <= 4; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "img-%d", i);
+        int64_t row = REGISTRY_IMAGE(registry, .id = id, .owner = "lab", .name = "secret");
+        (void)registry_share(registry, row, "me");
+    }
+    assert_names(state, "me", "lab", "secret@img-3 secret@img-4");
+    assert_no_name(state, "me", "lab", "secret@img-1");
 }
 
 static void an_owner_that_does_not_exist_has_no_names(void **state)

@@ -1,6 +1,6 @@
 /*
- * Changes: what happens when somebody shares an image or cancels a share, and that nothing happens when
- * it is refused.
+ * Changes: what happens when somebody shares an image or cancels a share, and that nothing happens
+ * when it is refused.
  *
  * The account is "me"; alice and bob are others, and carol is one whose mobile number people know.
  */
@@ -135,7 +135,8 @@ static void counters_follow_every_share_and_cancel(void **state)
     }
 }
 
-/* A kernel that sees the same mtime keeps a stale listing: it must rise, whatever the clock does. */
+/* A kernel that sees the same mtime keeps a stale listing: it must rise, whatever the clock does.
+ */
 static void directory_times_rise_with_every_change_even_if_the_clock_went_back(void **state)
 {
     static const char *const times[] = {

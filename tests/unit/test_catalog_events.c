@@ -1,6 +1,7 @@
 /*
- * What a mount writes down: every change and every refusal is a line of the log, the last refusal of an
- * image is kept with it, and a loop that asks the same again and again is folded. And how a mount begins.
+ * What a mount writes down: every change and every refusal is a line of the log, the last refusal
+ * of an image is kept with it, and a loop that asks the same again and again is folded. And how a
+ * mount begins.
  */
 #include "core/catalog/catalog.h"
 

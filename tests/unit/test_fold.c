@@ -1,4 +1,5 @@
-/* Folding of equal refusals: a loop that asks again and again fills neither the log nor the disk. */
+/* Folding of equal refusals: a loop that asks again and again fills neither the log nor the disk.
+ */
 #include "core/catalog/fold.h"
 
 #include "tests/unit/support.h"

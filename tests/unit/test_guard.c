@@ -1,6 +1,6 @@
 /*
- * The guard against cancelling by accident: a recursive delete of an image's directory must not cancel
- * its shares, and one process cancels only so many a minute where a mount says so.
+ * The guard against cancelling by accident: a recursive delete of an image's directory must not
+ * cancel its shares, and one process cancels only so many a minute where a mount says so.
  */
 #include "core/rules/guard.h"
 

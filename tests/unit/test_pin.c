@@ -1,6 +1,6 @@
 /*
- * Which names can be shared with: what people type as a User Pin passes, and what shells, editors and
- * copying programs leave in a directory does not.
+ * Which names can be shared with: what people type as a User Pin passes, and what shells, editors
+ * and copying programs leave in a directory does not.
  */
 #include "core/rules/pin.h"
 
@@ -26,7 +26,8 @@ static void what_people_have_as_a_pin_passes(void **state)
         "dept.04",
         "user@example.com",
         "user+test@example.com",
-        "13800138000", /* a digit string can be a pin; an account's mobile number is a rule of its own */
+        "13800138000", /* a digit string can be a pin; an account's mobile number is a rule of its
+                          own */
         "0",
         "a",
         "a:b=c%d^e",

@@ -1,8 +1,8 @@
 /*
  * The refusal table: why this program says no, and with which errno.
  *
- * Users' scripts and the manual rely on what stands here, so it is written down once more: a change of
- * the table in core/ has to be made here, too.
+ * Users' scripts and the manual rely on what stands here, so it is written down once more: a change
+ * of the table in core/ has to be made here, too.
  */
 #include "core/rules/refusal.h"
 

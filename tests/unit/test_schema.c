@@ -1,4 +1,5 @@
-/* The schema: what a fresh store holds, how an older file is brought up to date, and what is no store. */
+/* The schema: what a fresh store holds, how an older file is brought up to date, and what is no
+ * store. */
 #include "core/store/schema.h"
 
 #include "core/store/connection.h"

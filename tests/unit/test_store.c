@@ -1,4 +1,5 @@
-/* A registry's file: making it, opening it in the best way there is, and saying why it cannot be. */
+/* A registry's file: making it, opening it in the best way there is, and saying why it cannot be.
+ */
 #include "core/store/store.h"
 
 #include "core/store/schema.h"

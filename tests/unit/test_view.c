@@ -2,8 +2,8 @@
  * What one account sees of a registry.
  *
  * The cast: "me" owns golden, mysql and quiet, and has shared golden with alice and bob, mysql with
- * alice. "lab" owns theirs, which it shares with me and alice, and secret, which it shares with nobody.
- * "stranger" has nothing to do with any of it.
+ * alice. "lab" owns theirs, which it shares with me and alice, and secret, which it shares with
+ * nobody. "stranger" has nothing to do with any of it.
  */
 #include "core/store/view.h"
 
@@ -512,6 +512,15 @@ static void each_account_has_its_own_log(void **state)
     assert_int_equal(none.count, 0);
 }
 
+static void a_log_without_lines_begins_where_the_next_one_will(void **state)
+{
+    int64_t begin = -1;
+
+    registry_sql(*state, "UPDATE account SET events_end = 500");
+    assert_done(view_events_begin(&me->view, &begin));
+    assert_int_equal(begin, 500);
+}
+
 static void of_a_log_that_was_cut_the_first_line_that_is_left_is_the_begin(void **state)
 {
     const struct registry *registry = *state;
@@ -560,6 +569,7 @@ int main(void)
         VIEW_TEST(a_name_of_every_length_is_kept_whole_in_a_refusal),
         VIEW_TEST(the_event_log_is_read_from_the_line_that_holds_an_offset),
         VIEW_TEST(each_account_has_its_own_log),
+        VIEW_TEST(a_log_without_lines_begins_where_the_next_one_will),
         VIEW_TEST(of_a_log_that_was_cut_the_first_line_that_is_left_is_the_begin),
     };
 
