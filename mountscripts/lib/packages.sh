@@ -52,6 +52,9 @@ packages_need_build()
     packages_need module fuse3 libfuse3-dev
     packages_need module sqlite3 libsqlite3-dev
     packages_need module jansson libjansson-dev
+    packages_need module libcurl libcurl4-openssl-dev
+    packages_need module libcrypto libssl-dev
+    packages_need module inih libinih-dev
 }
 
 packages_as_root()
