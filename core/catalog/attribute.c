@@ -108,21 +108,24 @@ static int format_shareable(struct attribute_image *image, const char *member, s
 static int format_quota(struct attribute_image *image, const char *member, struct buffer *out)
 {
     struct source *source = &image->catalog->source;
+    enum snapshot_policy policy = SNAPSHOTS_ANY;
     int64_t limit = 0;
 
     (void)member;
     if (!image->record.owned)
         return 0;
-    int result = source->ops->quota(source, image->view, image->record.row, &limit);
-    if (result == 0)
+    int result = source->ops->quota(source, image->view, &image->record, &limit, &policy);
+    if (result == 0 && limit > 0)
         buffer_printf(out, "%lld/%lld", (long long)image->record.shares, (long long)limit);
+    else if (result == 0)
+        buffer_printf(out, "%lld/?", (long long)image->record.shares);
     return result;
 }
 
 static int format_confirmed(struct attribute_image *image, const char *member, struct buffer *out)
 {
     struct source *source = &image->catalog->source;
-    int64_t at_ns = source->ops->confirmed(source, image->view, image->record.row);
+    int64_t at_ns = source->ops->confirmed(source, &image->record);
     char time[TEXT_TIME_SIZE];
 
     (void)member;

@@ -33,7 +33,8 @@ static void remove_unfinished(const char *path)
     }
 }
 
-int store_create(const char *path, int64_t limit, enum snapshot_policy policy, struct buffer *error)
+int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
+                 struct buffer *error)
 {
     struct connection connection = {0};
     CLEANUP_BUFFER struct buffer number = BUFFER_INIT(32);
@@ -56,6 +57,8 @@ int store_create(const char *path, int64_t limit, enum snapshot_policy policy, s
         if (result == 0)
             result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "snapshots",
                                    rules_policy_name(policy));
+        if (result == 0 && source)
+            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "source", source);
         if (result < 0 && error->length == 0)
             buffer_printf(error, "%s: %s", path, sqlite3_errmsg(connection.db));
         connection_close(&connection);
@@ -153,7 +156,7 @@ static int open_best(struct store *store, struct buffer *error)
     return result;
 }
 
-int store_open(const char *path, struct store *store, struct buffer *error)
+int store_open_any(const char *path, struct store *store, struct buffer *error)
 {
     memset(store, 0, sizeof(*store));
     store->lock_fd = -1;
@@ -168,6 +171,23 @@ int store_open(const char *path, struct store *store, struct buffer *error)
     if (result < 0)
         store_close(store);
     return result;
+}
+
+int store_open(const char *path, struct store *store, struct buffer *error)
+{
+    int64_t unused = 0;
+    int result = store_open_any(path, store, error);
+
+    if (result < 0)
+        return result;
+    result = statement_value(&store->connection, STATEMENT_SETTING, &unused, "t", "source");
+    if (result == 0)
+        return 0;
+    buffer_printf(error, "%s: %s", path,
+                  result < 0 ? connection_message(&store->connection)
+                             : "the replica of a cloud, and no registry: mount its source instead");
+    store_close(store);
+    return result < 0 ? -refusal_errno(result) : -EINVAL;
 }
 
 void store_close(struct store *store)
