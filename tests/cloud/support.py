@@ -157,3 +157,14 @@ class CloudTest(unittest.TestCase):
     def truth(self, image=GOLDEN):
         """The pins that an image is shared with, as the control interface tells it."""
         return self.cloud.control(path=f"/members/{image}")["pins"]
+
+
+def reference(test, name):
+    """A file of the reference, which is kept beside the project; skips where it is not."""
+    root = os.path.dirname(os.path.dirname(HERE))
+    directory = os.environ.get("IMGSHAREFS_REFERENCE",
+                               os.path.join(root, os.pardir, "shared", "reference"))
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        test.skipTest(f"there is no {name}; IMGSHAREFS_REFERENCE names the directory that has it")
+    return path

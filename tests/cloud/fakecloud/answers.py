@@ -11,6 +11,11 @@ _REASONS[499] = "Client Closed Request"
 _JSON = "application/json; charset=utf-8"
 
 
+def to_bytes(text):
+    """UTF-8; what JSON can hold and UTF-8 cannot comes out as bytes that are no UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 class Answer:
     """A response before it is put into bytes. word: OK, or the status word of the refusal."""
 
@@ -28,7 +33,7 @@ class Answer:
 def success(request_id, result):
     """The answer to a request that was carried out; result: JSON, or None."""
     tail = f',"result":{result}}}' if result is not None else "}"
-    return Answer(200, "OK", f'{{"requestId":"{request_id}"{tail}'.encode())
+    return Answer(200, "OK", to_bytes(f'{{"requestId":"{request_id}"{tail}'))
 
 
 def refusal(request_id, row, names, changes=None):
@@ -50,7 +55,7 @@ def refusal(request_id, row, names, changes=None):
                 "</body>\r\n</html>\r\n")
         return Answer(status, word, page.encode(), "text/html")
     body = error_body("" if form == "no-request-id" else request_id, code, word, message)
-    return Answer(status, word, body.encode())
+    return Answer(status, word, to_bytes(body))
 
 
 def _date(clock_offset, _memory={"second": None, "text": ""}):

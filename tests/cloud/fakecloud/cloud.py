@@ -2,10 +2,8 @@
 
 import asyncio
 import itertools
-import json
 import random
 import time
-from calendar import timegm
 
 from fakecloud import answers, images, lifecycle, shares, users
 from fakecloud.calls import find_call
@@ -15,7 +13,7 @@ from fakecloud.journal import Journal
 from fakecloud.limits import MinuteLimiter, NonceRecord
 from fakecloud.rows import Refusal
 from fakecloud.settings import Settings
-from fakecloud.signature import Authorization, body_hash_true, signature_matches
+from fakecloud.signature import Authorization, body_hash_true, seconds_of, signature_matches
 from fakecloud.state import State
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -213,10 +211,9 @@ class Cloud:
             raise Refusal("date-missing")
         if "x-jdcloud-nonce" not in headers:
             raise Refusal("nonce-missing")
-        try:
-            signed_at = timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
-        except ValueError:
-            raise Refusal("credentials") from None
+        signed_at = seconds_of(date)
+        if signed_at is None:
+            raise Refusal("credentials")
         window = self.settings.skew_window_s
         now = time.time() + self.settings.clock_offset_s
         if window and abs(now - signed_at) > window:
@@ -243,8 +240,3 @@ class Cloud:
             return answers.success(request_id, result)
         except Refusal as refusal:
             return answers.refusal(request_id, refusal.row, refusal.names)
-
-    @staticmethod
-    def to_json(value):
-        """JSON as the cloud writes it."""
-        return json.dumps(value, ensure_ascii=False)

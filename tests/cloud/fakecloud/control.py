@@ -32,7 +32,7 @@ class Control:
         except (BadValue, BadState, ValueError, TypeError, KeyError) as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
             status, result = 400, {"error": what}
-        return status, json.dumps(result, ensure_ascii=False).encode() + b"\n"
+        return status, json.dumps(result).encode() + b"\n"
 
     # --- reading ---
 

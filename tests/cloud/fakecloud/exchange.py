@@ -6,6 +6,7 @@ import struct
 
 from fakecloud import answers
 from fakecloud.answers import Answer
+from fakecloud.rows import to_json
 from fakecloud.rows import Refusal
 
 _PIECE = b"x" * 65536
@@ -90,7 +91,7 @@ class Exchange:
 
     def _do_answer(self, _answer, http, headers, body):
         if not isinstance(body, str):
-            body = self.cloud.to_json(body)
+            body = to_json(body)
         self._send(Answer(http, "forced", body.replace("{requestId}", self.request_id).encode(),
                           headers=tuple(headers.items())))
 

@@ -1,9 +1,8 @@
 """Operations that show images: describeImages and describeImage."""
 
-import json
 import time
 
-from fakecloud.rows import Refusal
+from fakecloud.rows import Refusal, to_json
 from fakecloud.state import SOURCES_NEW, SOURCES_OLD
 
 _SOURCES = ("public", "thirdparty", "private", "shared", "community")
@@ -35,7 +34,7 @@ class ImageTexts:
                       "launchPermission": permission, "ownerPin": image.owner, "status": status}
             if owner:
                 record["loginName"] = owner.login_name
-            text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+            text = to_json(record)
             self._texts[key] = text
         return text
 

@@ -1,11 +1,10 @@
 """Operations that make, change and delete images."""
 
-import json
 import re
 import time
 
 from fakecloud.images import find_image
-from fakecloud.rows import Refusal
+from fakecloud.rows import Refusal, to_json
 from fakecloud.shares import check_no_task, own_image
 
 _NAME = re.compile(r"[\w.-]{2,32}")
@@ -120,7 +119,7 @@ def copy_images(context):
             record["desc"] = description
         image = _new_image(context, record, region)
         copies.append({"destinationImageId": image.id, "sourceImageId": source.id})
-    return json.dumps({"copyImages": copies})
+    return to_json({"copyImages": copies})
 
 
 def create_image(context):
@@ -138,4 +137,4 @@ def create_image(context):
               "architecture": "x86_64", "rootDeviceType": "cloudDisk", "systemDiskSizeGB": 40,
               "sizeMB": 0}
     image = _new_image(context, record, context.call.region)
-    return json.dumps({"imageId": image.id})
+    return to_json({"imageId": image.id})

@@ -87,6 +87,10 @@ ROWS = {
 }
 
 
+# Made once: dumps() with arguments makes an encoder each time.
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class Refusal(Exception):
     """The service says no: a row of the table, with what its message names."""
 
@@ -110,5 +114,5 @@ def message_of(row, names):
 
 def error_body(request_id, code, status, message):
     """The body of a refusal, as the service has it."""
-    return json.dumps({"error": {"message": message, "status": status, "code": code},
-                       "requestId": request_id}, ensure_ascii=False)
+    return to_json({"error": {"message": message, "status": status, "code": code},
+                    "requestId": request_id})

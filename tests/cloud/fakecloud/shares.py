@@ -1,10 +1,9 @@
 """Operations on shares: shareImage, unShareImage, describeImageMembers, describeQuotas."""
 
-import json
 import time
 
 from fakecloud.images import find_image
-from fakecloud.rows import Refusal
+from fakecloud.rows import Refusal, to_json
 
 _QUOTA_TYPES = ("instance", "instance_cpu", "instance_memory", "instance_local_disk", "keypair",
                 "image", "instanceTemplate", "imageShare")
@@ -140,12 +139,12 @@ def describe_image_members(context):
     """The accounts that an image is shared with, in one list without pages."""
     image = own_image(context)
     pins = context.ordered(list(context.state.visible_pins(image)))
-    members = context.list_member("pins", [json.dumps(pin, ensure_ascii=False) for pin in pins])
+    members = context.list_member("pins", [to_json(pin) for pin in pins])
     if context.settings.login_names:
         accounts = context.state.accounts
         names = [accounts[pin].login_name if pin in accounts else pin for pin in pins]
         members += context.list_member(
-            "loginNames", [json.dumps(name, ensure_ascii=False) for name in names])
+            "loginNames", [to_json(name) for name in names])
     return "{" + members.rstrip(",") + "}"
 
 
@@ -182,4 +181,4 @@ def describe_quotas(context):
             limit = settings.image_limit
             used = len(context.state.owned(call.region, context.pin))
         quotas.append({"resourceType": resource, "limit": limit, "used": used})
-    return json.dumps({"quotas": quotas})
+    return to_json({"quotas": quotas})

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import itertools
 import re
+from calendar import timegm
+from time import strptime
 from urllib.parse import quote, unquote_to_bytes
 
 from fakecloud.rows import Refusal
@@ -92,6 +94,15 @@ def _header_forms(headers, signed):
     collapsed = "".join(f"{name}:{_SPACES.sub(' ', value)}\n"
                         for name, value in zip(signed, values))
     return (lines, collapsed)
+
+
+@functools.lru_cache(1024)
+def seconds_of(date):
+    """x-jdcloud-date in seconds, or None if it is no such date."""
+    try:
+        return timegm(strptime(date, "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        return None
 
 
 @functools.lru_cache(1024)

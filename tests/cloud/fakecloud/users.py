@@ -1,8 +1,6 @@
 """Operations that tell who somebody is: describeUserPin of iam, describeUser of user."""
 
-import json
-
-from fakecloud.rows import Refusal
+from fakecloud.rows import Refusal, to_json
 
 
 def describe_user_pin(context):
@@ -18,11 +16,11 @@ def describe_user_pin(context):
                         if each.account_id == account_id), None)
     if account is None:
         raise Refusal("user-not-found")
-    return json.dumps({"pin": account.pin}, ensure_ascii=False)
+    return to_json({"pin": account.pin})
 
 
 def describe_user(context):
     """The account that asks."""
     account = context.account
-    return json.dumps({"pin": account.pin, "loginName": account.login_name,
-                       "accountId": account.account_id, "userAuth": True}, ensure_ascii=False)
+    return to_json({"pin": account.pin, "loginName": account.login_name,
+                       "accountId": account.account_id, "userAuth": True})
