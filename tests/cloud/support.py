@@ -32,7 +32,7 @@ class Process:
         self.directory = tempfile.TemporaryDirectory(prefix="fake-cloud-test-")
         self.ready_file = os.path.join(self.directory.name, "ready")
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "fake"), "--die-with-parent", "--ready",
+            [sys.executable, "-S", os.path.join(HERE, "fake"), "--die-with-parent", "--ready",
              self.ready_file, *arguments])
         deadline = time.monotonic() + 20
         while not os.path.exists(self.ready_file):

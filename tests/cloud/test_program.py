@@ -1,5 +1,7 @@
 """The programs: fake, from its start to its end, and control."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,13 +10,14 @@ import tempfile
 import time
 import unittest
 
+from fakecloud import remote
 from fakecloud.settings import SWITCHES
 from support import GOLDEN, HERE, WEB, CloudTest, Process, call
 
 
 def run(program, *arguments):
     """Runs a program of this directory."""
-    return subprocess.run([sys.executable, os.path.join(HERE, program), *arguments],
+    return subprocess.run([sys.executable, "-S", os.path.join(HERE, program), *arguments],
                           capture_output=True, text=True, timeout=30, check=False)
 
 
@@ -39,7 +42,7 @@ class Fake(unittest.TestCase):
         self.assertEqual(cloud.stop(), 0)
 
     def test_it_ends_with_its_parent(self):
-        script = (f"{sys.executable} {HERE}/fake --die-with-parent --ready $0 & "
+        script = (f"{sys.executable} -S {HERE}/fake --die-with-parent --ready $0 & "
                   "while [ ! -e $0 ]; do sleep 0.05; done; cat $0")
         with tempfile.TemporaryDirectory() as directory:
             ready = os.path.join(directory, "ready")
@@ -68,9 +71,10 @@ class Control(CloudTest):
 
     def control(self, *arguments, status=0):
         """What a command prints."""
-        result = run("control", self.cloud.control_url, *arguments)
-        self.assertEqual(result.returncode, status, result.stderr)
-        return result.stdout if status == 0 else result.stderr
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            self.assertEqual(remote.main([self.cloud.control_url, *arguments]), status)
+        return err.getvalue() if status else out.getvalue()
 
     def test_shares_and_images(self):
         self.control("share", GOLDEN, "carol")

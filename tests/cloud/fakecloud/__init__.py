@@ -17,5 +17,6 @@ Modules, from the bottom up:
     listener     accepting connections, or not
     cloud        all of the above together
     control      the control interface
-    certificates, process, program    TLS files, the process, the command line
+    certificates, process, words, program    TLS files, the process, the command line
+    remote       the command line client of the control interface
 """

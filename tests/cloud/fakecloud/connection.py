@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             status, body = ((403, b"") if not self._loopback
                             else self.cloud.control.answer(request))
             self.answer(b"HTTP/1.1 %d -\r\nContent-Type: application/json\r\n"
-                        b"Content-Length: %d\r\n\r\n%b" % (status, len(body), body), False)
+                        b"Content-Length: %d\r\n\r\n%b" % (status, len(body), body), self._closes)
         elif self._control_only:
             self._refuse("no-route")
         else:

@@ -15,6 +15,7 @@ from fakecloud.listener import Listener
 from fakecloud.process import die_with_parent, write_ready
 from fakecloud.settings import SWITCHES, BadValue
 from fakecloud.state import BadState, read_state
+from fakecloud.words import values_of
 
 _SAMPLE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sample.json")
 
@@ -47,29 +48,6 @@ def _parser():
     return parser
 
 
-def switch_values(words):
-    """NAME=VALUE words as values of switches."""
-    values = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise BadValue(f"NAME=VALUE, not {word}")
-        values[name] = plain_value(text)
-    return values
-
-
-def plain_value(text):
-    """What a word of a command line stands for: a truth value, a number, or itself."""
-    if text in ("true", "false"):
-        return text == "true"
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            pass
-    return text
-
-
 async def _serve(options, certificates):
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -78,7 +56,7 @@ async def _serve(options, certificates):
     cloud = Cloud()
     if not options.empty:
         cloud.load(read_state(options.state))
-    cloud.set(switch_values(options.set))
+    cloud.set(values_of(options.set))
     control = await loop.create_server(lambda: Connection(cloud, control_only=True),
                                        "127.0.0.1", options.control_port)
     cloud.listener = Listener(cloud, options.host, options.port, certificates)
