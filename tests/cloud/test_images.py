@@ -2,7 +2,7 @@
 
 import unittest
 
-from support import ALICE, GOLDEN, WEB, CloudTest
+from support import ALICE, GOLDEN, WEB, CloudTest, call
 
 
 class Lists(CloudTest):
@@ -102,9 +102,9 @@ class Lists(CloudTest):
         self.assertEqual(len(self.ids("imageSource=shared")), 1)
         answer = self.call("GET", "/images?imageSource=private")
         self.assertEqual(answer.result["totalCount"], 5)
-        self.cloud.control({"do": "set", "settings": {"scope_checked": False}})
-        self.connection.request("GET", "/v1/regions/mars/images")
-        self.assertEqual(self.connection.getresponse().read()[:1], b"{")
+        answer = call(self.connection, "GET", "/v1/regions/mars/images?imageSource=private",
+                      region="mars")
+        self.assertEqual(answer.error, (400, "INVALID_ARGUMENT", "Invalid RegionId 'mars'"))
 
     def test_empty_lists(self):
         for form, result in (("array", {"images": [], "totalCount": 0}),

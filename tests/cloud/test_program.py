@@ -96,6 +96,12 @@ class Control(CloudTest):
     def test_switches_faults_and_requests(self):
         self.control("set", "share_limit=1", "chunked=false")
         self.assertEqual(json.loads(self.control("get", "settings"))["share_limit"], 1)
+        self.control("fault", "shareImage", "error", "row=internal", "pin=594035263019")
+        self.assertEqual([self.share(pin).status for pin in ("594035263019", "alice")],
+                         [500, 200])
+        self.control("clear")
+        self.control("reset-requests")
+        self.cancel("alice")
         self.control("fault", "shareImage", "error", "row=internal", "times=1")
         self.assertEqual([self.share("alice").status for _ in range(2)], [500, 200])
         self.assertEqual(self.control("requests", "--count", "shareImage"), "2\n")

@@ -121,6 +121,12 @@ class Shares(CloudTest):
         time.sleep(0.35)
         self.assertEqual((self.members(), self.members(WEB)), (["alice"], ["bob"]))
 
+    def test_lists_that_go_to_and_fro(self):
+        self.set(lag_ms=60000, lag_mode="flapping")
+        self.share("alice")
+        seen = {tuple(self.members()) for _ in range(30)}
+        self.assertEqual(seen, {(), ("alice",)})
+
     def test_a_change_keeps_others_away(self):
         self.set(conflict_ms=5000)
         self.assertEqual(self.share("alice").status, 200)

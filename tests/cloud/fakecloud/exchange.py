@@ -7,7 +7,6 @@ import struct
 from fakecloud import answers
 from fakecloud.answers import Answer
 from fakecloud.rows import to_json
-from fakecloud.rows import Refusal
 
 _PIECE = b"x" * 65536
 

@@ -11,6 +11,11 @@ from fakecloud.settings import BadValue
 from fakecloud.words import values_of
 
 
+# Members that are text, also where it looks like a number: a pin may be all digits.
+_TEXTS = ("pin", "account", "image", "owner", "mobile", "login_name", "account_id", "name", "desc",
+          "text", "message")
+
+
 class Refused(RuntimeError):
     """The control interface says no."""
 
@@ -37,8 +42,8 @@ def ask(url, path="", command=None):
 def members_of(words):
     """NAME=VALUE words as members of an object; a value may be JSON."""
     members = {}
-    for name, value in values_of(words).items():
-        if isinstance(value, str) and value[:1] in "[{\"n":
+    for name, value in values_of(words, _TEXTS).items():
+        if name not in _TEXTS and isinstance(value, str) and value[:1] in "[{\"n":
             try:
                 value = json.loads(value)
             except ValueError:

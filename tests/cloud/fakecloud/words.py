@@ -3,14 +3,14 @@
 from fakecloud.settings import BadValue
 
 
-def values_of(words):
-    """NAME=VALUE words as names and values."""
+def values_of(words, texts=()):
+    """NAME=VALUE words as names and values; those of the names in `texts` stay as they are."""
     values = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals:
             raise BadValue(f"NAME=VALUE, not {word}")
-        values[name] = plain_value(text)
+        values[name] = text if name in texts else plain_value(text)
     return values
 
 
