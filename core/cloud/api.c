@@ -15,6 +15,7 @@ void call_dispose(struct call *call)
     free(STEAL(call->path));
     free(STEAL(call->query));
     free(STEAL(call->body));
+    free(STEAL(call->pin));
 }
 
 /* --- requests --- */
@@ -88,8 +89,7 @@ int api_quota(struct call *call, const char *region, const char *image)
 
     add_region(&path, region);
     buffer_puts(&path, "/quotas");
-    buffer_puts(&query,
-                "filters.1.name=resourceTypes&filters.1.values.1=imageShare&imageId=");
+    buffer_puts(&query, "filters.1.name=resourceTypes&filters.1.values.1=imageShare&imageId=");
     add(&query, image);
     return question(call, CALL_QUOTA, "vm", &path, &query);
 }
@@ -138,11 +138,13 @@ static int change(struct call *call, enum call_operation operation, const char *
     if (!text)
         result = -EINVAL;
     json_decref(text);
-    if (result == 0)
+    if (result == 0) {
         call->body = pins_body(pin);
+        call->pin = strdup(pin);
+    }
     call->method = "POST";
     call->changes = true;
-    if (result == 0 && !call->body)
+    if (result == 0 && (!call->body || !call->pin))
         result = -ENOMEM;
     if (result < 0)
         call_dispose(call);

@@ -50,6 +50,9 @@ void api_understand(enum call_operation operation, const char *pin, int status, 
                     size_t length, struct api_answer *out);
 void api_answer_dispose(struct api_answer *answer);
 
+/* Copies what fits of TEXT, safe to print. */
+void api_printable(const char *text, char *out, size_t size);
+
 /* Reads results (the member "result"). Each returns 0, or -REFUSAL_SERVICE_ANSWER where the shape is
  * wrong; absent and null lists are empty ones. RESULT may be NULL, which is wrong. Before the first
  * visit the whole list is checked. */

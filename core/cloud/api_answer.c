@@ -134,7 +134,7 @@ static bool is_so_already(enum call_operation operation, const char *said)
 {
     if (operation == CALL_SHARE)
         return strstr(said, "already shared") || strstr(said, "already been shared") ||
-               strstr(said, "has been shared") || strstr(said, "shared already");
+               strstr(said, "shared already");
     return operation == CALL_UNSHARE &&
            (strstr(said, "not shared") || strstr(said, "not been shared") ||
             strstr(said, "n't shared") || strstr(said, "n't been shared") ||
@@ -258,8 +258,7 @@ static json_t *decode(enum call_operation operation, const char *data, size_t le
     return root;
 }
 
-/* TEXT without what a terminal would obey; what does not fit is left out. */
-static void copy_printable(const char *text, char *out, size_t size)
+void api_printable(const char *text, char *out, size_t size)
 {
     CLEANUP_BUFFER struct buffer safe = BUFFER_INIT(size - 1);
 
@@ -295,7 +294,7 @@ static void understand_body_error(enum call_operation operation, const char *pin
         message = json_string_value(error); /* an error that is a mere sentence */
     if (!message)
         message = "";
-    copy_printable(message, out->message, sizeof(out->message));
+    api_printable(message, out->message, sizeof(out->message));
     plain_words(message, &said);
     /* Where only the number says 429, the words say which of its two meanings it has. */
     if (kind == KIND_RATE && !json_object_get(error, "status") &&
@@ -338,7 +337,7 @@ void api_understand(enum call_operation operation, const char *pin, int status, 
     json_t *root = decode(operation, data, length);
     const char *request_id = json_string_value(json_object_get(root, "requestId"));
     if (request_id) {
-        copy_printable(request_id, out->request_id, sizeof(out->request_id));
+        api_printable(request_id, out->request_id, sizeof(out->request_id));
         out->spoke = *request_id != '\0';
     }
     if (root)
