@@ -47,6 +47,7 @@ struct call {
     char *path;          /* with a leading slash, as sent */
     char *query;         /* as sent; NULL for none */
     char *body;          /* JSON; NULL for none */
+    char *pin;           /* of a change; NULL for none */
     bool changes;        /* is no mere question */
 
     /* by the caller */
@@ -57,7 +58,8 @@ struct call {
     void (*done)(struct call *call, const struct reply *reply);
 
     /* the client's */
-    void *transfer;
+    struct call *next;
+    bool cancelled;
 };
 
 /* Frees what api.h has put there, not CALL itself. */

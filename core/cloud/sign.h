@@ -14,6 +14,8 @@ enum sign_algorithm {
     SIGN_JDCLOUD3 = 3, /* Python SDK and the official CLI */
 };
 
+#define SIGN_SECRET_MAX 512
+
 struct sign_header {
     const char *name; /* any case */
     const char *value;
@@ -37,11 +39,15 @@ struct sign_request {
     const char *secret_key;
 };
 
-/* Appends the canonical request. Exposed for tests. */
+/* Appends LENGTH bytes of TEXT percent-encoded: all but letters, digits, - . _ ~ and what is in KEPT. */
+void sign_encode(struct buffer *out, const char *text, size_t length, const char *kept);
+
+/* Appends the canonical request. Exposed for tests. A signed header x-jdcloud-content-sha256 stands
+ * for the hash of the payload, as official signers have it. */
 void sign_canonical(const struct sign_request *request, struct buffer *out);
 
-/* Appends the value of the header Authorization. Returns 0, -EINVAL for a date of another form, or
- * -ENOMEM. Key material on the stack is wiped. */
+/* Appends the value of the header Authorization. Returns 0, -EINVAL for a date of another form or a
+ * secret key of more than SIGN_SECRET_MAX bytes, or -ENOMEM. Key material on the stack is wiped. */
 int sign_authorization(const struct sign_request *request, struct buffer *out) MUST_CHECK;
 
 #endif

@@ -1,0 +1,107 @@
+/*
+ * The client's inside: shared by client.c (its interface), client_loop.c (what goes when) and
+ * client_try.c (one request and its answer).
+ */
+#ifndef CORE_CLOUD_TRANSFER_H
+#define CORE_CLOUD_TRANSFER_H
+
+#include "core/cloud/api.h"
+#include "core/cloud/client.h"
+#include "core/cloud/limiter.h"
+
+#include <curl/curl.h>
+
+#define PRIORITIES (CALL_BACKGROUND + 1)
+
+/* A call under way. All of it belongs to the client's thread. */
+struct transfer {
+    struct transfer *next, *previous; /* in one of the client's lists */
+    struct client *client;
+    struct call *call;
+    int64_t not_before_ms; /* it waits for its next try */
+    int tries;             /* that were carried out to their end */
+
+    /* the present try */
+    CURL *easy; /* NULL: it waits */
+    struct curl_slist *headers;
+    bool sent;      /* bytes of it may have gone */
+    bool sent_anew; /* libcurl was about to send them again, and was stopped */
+    bool too_large;
+    struct buffer body;
+    size_t header_bytes;
+    int64_t limit, remaining; /* a minute, as the answer has it; negative: it does not say */
+    int second;               /* of the service's clock; negative: it does not say */
+    char request_id[72];      /* of a header */
+    char words[CURL_ERROR_SIZE];
+
+    /* how the last try ended; what is reported if there is no other */
+    int result;
+    bool unknown;
+    struct api_answer answer;
+    int status;
+};
+
+struct transfers {
+    struct transfer *first, *last;
+};
+
+struct client {
+    struct client_options options;
+    char *base; /* "scheme://host[:port]" of all services, or NULL */
+    char *host; /* of it, as the header Host has it */
+    bool plain; /* http */
+    int connections;
+
+    CURLM *multi;
+    CURLSH *share;
+    pthread_t thread;
+    bool started;
+
+    /* the thread's */
+    struct transfers waiting[PRIORITIES];
+    struct transfers running;
+    int running_count[PRIORITIES];
+    int64_t waiting_until_ms; /* nothing that waits needs a look before */
+
+    pthread_mutex_t lock;
+    pthread_cond_t quiet;
+    /* under the lock */
+    struct call *inbox, **inbox_end; /* submitted, not yet seen by the thread */
+    bool cancels;                    /* somebody has cancelled a call */
+    bool stopping;
+    bool ended;  /* the thread does not take calls any more */
+    int outside; /* calls that end in the threads that submit them, since ended */
+    struct limiter limiter;
+    int64_t requests;
+};
+
+/* --- client_loop.c --- */
+
+void *client_main(void *context);
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t client_now_ms(void);
+
+void transfers_add(struct transfers *list, struct transfer *transfer);
+void transfers_remove(struct transfers *list, struct transfer *transfer);
+
+/* --- client_try.c --- */
+
+/* Signs the call's request and hands it to libcurl. Returns 0 or a negative errno. */
+int try_start(struct transfer *transfer);
+
+/* What is to be done after a try. */
+enum try_next {
+    TRY_NO_MORE, /* TRANSFER has its result */
+    TRY_SOON,    /* nothing was sent, and the way may be there in a moment */
+    TRY_LATER,   /* it is not carried out, or is a question */
+    TRY_RATE,    /* when the minute has ended */
+};
+
+/* Understands how the try ended: CODE is libcurl's. */
+enum try_next try_understand(struct transfer *transfer, CURLcode code);
+
+/* Forgets the try, whatever its state. */
+void try_end(struct transfer *transfer);
+
+#endif
