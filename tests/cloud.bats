@@ -1,0 +1,672 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2012,SC2086  # ls is tested here; ids of images need no quotes
+# The account of a cloud as a file system: what is shown, what a change asks of the cloud and what not, and
+# every refusal that the cloud can give.
+
+load helpers
+load cloud_helpers
+
+setup()
+{
+    export LC_ALL=C.UTF-8
+    start_cloud
+}
+
+golden()
+{
+    GOLDEN=$MNT/private/$CLOUD_GOLDEN
+    WEB=$MNT/private/$CLOUD_WEB
+}
+
+# --- what a change asks of the cloud ---
+
+@test "touch shares with one request, rm cancels with one, and both are there at once" {
+    mount_cloud
+    golden
+    before=$(requests_count)
+    touch "$GOLDEN/shares/alice"
+    assert_equal "$(asked_since $before)" shareImage
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_exists "$GOLDEN/shares/alice"
+    rm "$GOLDEN/shares/alice"
+    assert_equal "$(asked_since $before)" $'shareImage\nunShareImage'
+    assert_cloud_shares $CLOUD_GOLDEN
+    assert_not_exists "$GOLDEN/shares/alice"
+    # Each asked for its one pin, and that only.
+    run control requests --after $before
+    assert_equal "$(grep -c '"alice"' <<<"$output")" 2
+    refute_output --partial '"bob"'
+}
+
+@test "whatever makes an empty file shares with one request" {
+    add_accounts p%d 1 4
+    mount_cloud
+    golden
+    before=$(requests_count)
+    : >"$GOLDEN/shares/p1"
+    cp /dev/null "$GOLDEN/shares/p2"
+    mknod "$GOLDEN/shares/p3" p 2>/dev/null && fail 'a fifo was made'
+    install -m 644 /dev/null "$GOLDEN/shares/p4"
+    assert_cloud_shares $CLOUD_GOLDEN p1 p2 p4
+    assert_equal "$(asked_since $before | sort | uniq -c)" '      3 shareImage'
+}
+
+quota_is()
+{
+    [ "$(cat "$MNT/private/$1/quota")" = "$2" ]
+}
+
+@test "looking at what is fresh asks nothing: ls, stat, find, names that are missing, a second touch" {
+    mount_cloud
+    golden
+    touch "$GOLDEN/shares/alice"
+    ls "$GOLDEN/shares" "$WEB/shares" >/dev/null
+    # The limit is asked for when shares/ is opened first, behind the listing.
+    wait_for 10 quota_is $CLOUD_GOLDEN 1/20
+    wait_for 10 quota_is $CLOUD_WEB 2/20
+    find "$MNT" >/dev/null
+    before=$(requests_count)
+
+    ls -lR "$MNT/private" "$MNT/shared" "$MNT/by-name" "$MNT/by-account" >/dev/null
+    find "$MNT" -name alice >/dev/null
+    cat "$MNT"/private/*/[a-r]* "$MNT/status" "$MNT/events" >/dev/null
+    stat "$GOLDEN/shares/alice" >/dev/null
+    for name in .DS_Store autorun.inf desktop.ini .Trash .git Thumbs.db nobody 'a b'; do
+        assert_not_exists "$GOLDEN/shares/$name"
+        assert_not_exists "$MNT/private/$name"
+    done
+    touch "$GOLDEN/shares/alice"
+    : >"$WEB/shares/bob"
+    assert_equal "$(asked_since $before)" ''
+}
+
+@test "names that cannot be a pin are refused without a request" {
+    mount_cloud
+    golden
+    before=$(requests_count)
+    assert_errnos <<END
+EINVAL creat '$GOLDEN/shares/.DS_Store'
+EINVAL creat '$GOLDEN/shares/autorun.inf'
+EINVAL creat '$GOLDEN/shares/a b'
+EINVAL creat '$GOLDEN/shares/-x'
+EINVAL creat '$GOLDEN/shares/sedAbCdEf'
+EINVAL creat '$GOLDEN/shares/owner'
+EPERM mkdir '$GOLDEN/shares/alice'
+EPERM creat '$GOLDEN/alice'
+EPERM creat '$MNT/private/alice'
+ENOENT unlink '$GOLDEN/shares/alice'
+EACCES creat '$MNT/shared/$CLOUD_RECEIVED/shares/bob'
+EACCES unlink '$MNT/shared/$CLOUD_RECEIVED/shares/owner'
+END
+    assert_equal "$(asked_since $before)" ''
+}
+
+@test "what the record already tells is refused without a request" {
+    mount_cloud
+    before=$(requests_count)
+    assert_refused EBUSY image-pending share $CLOUD_PENDING alice
+    assert_refused EOPNOTSUPP image-encrypted share $CLOUD_ENCRYPTED alice
+    assert_refused EOPNOTSUPP image-released share $CLOUD_RELEASED alice
+    assert_equal "$(asked_since $before)" ''
+}
+
+@test "a share that another client has made or cancelled is no error, whether the cloud minds or not" {
+    add_accounts p%d 1 2
+    mount_cloud
+    golden
+    ls "$GOLDEN/shares" "$WEB/shares" >/dev/null
+    for how in quiet strict; do
+        tell set double_share=$how double_cancel=$how
+        tell share $CLOUD_GOLDEN carol
+        touch "$GOLDEN/shares/carol"
+        assert_exists "$GOLDEN/shares/carol"
+        assert_cloud_shares $CLOUD_GOLDEN carol
+        tell cancel $CLOUD_GOLDEN carol
+        rm "$GOLDEN/shares/carol"
+        assert_not_exists "$GOLDEN/shares/carol"
+        assert_cloud_shares $CLOUD_GOLDEN
+    done
+}
+
+@test "the event of a change names the request, its caller, and no secret" {
+    mount_cloud
+    golden
+    touch "$GOLDEN/shares/alice"
+    id=$(control requests shareImage | sed -n 's/.*"request_id": "\(.*\)",/\1/p')
+    assert_event action=share image=$CLOUD_GOLDEN pin=alice outcome=done "request=$id" \
+        "uid=$(id -u)" "exe=$(realpath "$(type -P touch)")"
+    rm "$GOLDEN/shares/alice"
+    assert_event action=cancel image=$CLOUD_GOLDEN pin=alice outcome=done
+    id=$(control requests unShareImage | sed -n 's/.*"request_id": "\(.*\)",/\1/p')
+    assert_event "request=$id"
+    tell fault shareImage error row=pin-not-found
+    run touch "$GOLDEN/shares/carol"
+    assert_failure 1
+    id=$(control requests status=400 | sed -n 's/.*"request_id": "\(.*\)",/\1/p')
+    assert_event outcome=refused "request=$id" "answer=Pin 'carol' not found"
+}
+
+@test "twenty shares of one image made at once are twenty requests, and all are there" {
+    add_accounts p%02d 1 20
+    mount_cloud
+    golden
+    before=$(requests_count)
+    for pin in p{01..20}; do
+        touch "$GOLDEN/shares/$pin" 3>&- &
+    done
+    wait $(jobs -p | grep -vx "$CLOUD_PID")
+    assert_equal "$(asked_since $before | sort | uniq -c)" '     20 shareImage'
+    assert_cloud_shares $CLOUD_GOLDEN p{01..20}
+    assert_equal "$(listed $CLOUD_GOLDEN)" "$(printf '%s\n' p{01..20})"
+}
+
+@test "the same share asked for by eight at once is one request, and a success for all" {
+    mount_cloud
+    golden
+    tell set latency_ms=300
+    before=$(requests_count)
+    pids=
+    for _ in {1..8}; do
+        touch "$GOLDEN/shares/alice" 3>&- &
+        pids+=" $!"
+    done
+    for pid in $pids; do
+        wait $pid
+    done
+    assert_equal "$(asked_since $before)" shareImage
+    assert_cloud_shares $CLOUD_GOLDEN alice
+}
+
+# --- what is shown ---
+
+@test "an image's files are what its record says" {
+    mount_cloud
+    golden
+    cd "$GOLDEN"
+    for pair in id=$CLOUD_GOLDEN name=golden status=available platform=Ubuntu os_type=linux \
+        os_version=22.04 architecture=x86_64 size_mb=2494 system_disk_gb=40 root_device=cloudDisk \
+        snapshot=snapshot-h8u1abcd36 'created=2026-01-28 16:49:05' owner=owner exposure=owner \
+        shareable=yes 'description=the image that everybody starts from' last_refusal=; do
+        assert_equal "${pair%%=*}=$(cat "${pair%%=*}")" "$pair"
+    done
+    "$PYTHON" -IS -c '
+import json, sys
+record = json.load(open("image.json"))
+assert record["imageId"] == sys.argv[1] and record["bootMode"] == "bios"
+assert record["systemDisk"]["cloudDisk"]["encrypted"] is False' $CLOUD_GOLDEN
+    cd "$WEB"
+    assert_equal "$(cat size_mb)" 0
+    assert_equal "$(cat snapshot)" ''
+    ls shares >/dev/null
+    assert_equal "$(cat exposure)" '2 accounts'
+    assert_equal "$(cat "$MNT/private/$CLOUD_PENDING/status")" pending
+    assert_equal "$(cat "$MNT/private/$CLOUD_RELEASED/exposure")" everyone
+    run cat "$MNT/private/$CLOUD_PENDING/shareable"
+    assert_output 'no: EBUSY: the image is pending; only an available image can be shared'
+    cd /
+}
+
+@test "members of a record that are absent, null, or of another type are empty files" {
+    tell post '[{"do":"add-image","image":{"imageId":"img-absent0000","owner":"owner"}},
+        {"do":"add-image","image":{"imageId":"img-null000000","owner":"owner","name":null,
+            "platform":null,"osType":null,"sizeMB":null,"systemDisk":null,"dataDisks":null,
+            "createTime":null,"snapshotId":null,"status":"ready"}},
+        {"do":"add-image","image":{"imageId":"img-other00000","owner":"owner","name":7,
+            "platform":["Ubuntu"],"sizeMB":"many","systemDiskSizeGB":{"a":1},"status":"ready",
+            "systemDisk":"vda","desc":"one\u001b[2Jtwo\nthree"}}]'
+    mount_cloud
+    for image in img-absent0000 img-null000000; do
+        for file in platform os_type size_mb created snapshot; do
+            assert_equal "$image $file $(cat "$MNT/private/$image/$file")" "$image $file "
+        done
+    done
+    cd "$MNT/private/img-other00000"
+    assert_equal "$(cat platform)" ''
+    assert_equal "$(cat system_disk_gb)" ''
+    refute grep -rq $'\e' --include='description' .
+    assert_equal "$(wc -l <description)" 1
+    cd /
+    touch "$MNT/private/img-null000000/shares/alice"
+    assert_cloud_shares img-null000000 alice
+}
+
+@test "the old words for where an image comes from are understood, and lists that are null or absent" {
+    tell set vocabulary=old
+    mount_cloud
+    assert_equal "$(ls "$MNT/private" | wc -l)" 5
+    assert_equal "$(ls "$MNT/shared")" $CLOUD_RECEIVED
+    for how in null absent; do
+        tell set empty_lists=$how
+        touch "$MNT/private/$CLOUD_GOLDEN/shares" "$MNT/private"
+        assert_equal "$(ls "$MNT/private/$CLOUD_GOLDEN/shares")" ''
+        assert_equal "$(ls "$MNT/private" | wc -l)" 5
+    done
+    tell remove-image $CLOUD_RECEIVED
+    touch "$MNT/shared"
+    assert_equal "$(ls "$MNT/shared")" ''
+}
+
+@test "nothing is said of an image's shares before they were asked for" {
+    mount_cloud
+    golden
+    assert_equal "$(cat "$WEB/confirmed")" ''
+    assert_not_equal "$(cat "$WEB/exposure")" owner
+    assert_not_equal "$(cut -d / -f 1 "$WEB/quota")" 0
+    # The list itself tells that nobody has this one.
+    assert_equal "$(cat "$GOLDEN/exposure")" owner
+}
+
+# refreshed_to COUNT: after one more refresh there are so many images.
+refreshed_to()
+{
+    touch "$MNT/private"
+    [ "$(ls "$MNT/private" | wc -l)" -eq "$1" ]
+}
+
+@test "the order of lists does not matter, not even one that is another on each page" {
+    tell add-images 250 owner=owner status=ready name=many
+    tell set order=reversed
+    mount_cloud
+    assert_equal "$(ls "$MNT/private" | wc -l)" 255
+    tell set order=random
+    tell add-images 50 owner=owner status=ready name=more
+    wait_for 10 refreshed_to 305
+    touch "$MNT/private"
+    assert_equal "$(ls "$MNT/private" | wc -l)" 305
+    refute event_has action=vanished
+}
+
+@test "images that others share are in shared/, with their owner, and cannot be shared on" {
+    mount_cloud
+    cd "$MNT/shared/$CLOUD_RECEIVED"
+    assert_equal "$(ls "$MNT/shared")" $CLOUD_RECEIVED
+    assert_equal "$(cat owner name)" $'alice\nfrom-alice'
+    assert_equal "$(cat trusted)" no
+    assert_equal "$(ls shares)" owner
+    run cat notice
+    assert_output --partial 'trust'
+    assert_equal "$(errno_of creat shares/bob)" EACCES
+    assert_equal "$(errno_of unlink shares/owner)" EACCES
+    cd /
+}
+
+@test "by-name/ and by-account/ lead to the images" {
+    mount_cloud
+    ls "$MNT"/private/*/shares >/dev/null
+    assert_equal "$(ls "$MNT/by-name/private")" $'encrypted\ngolden\nin-the-making\nreleased\nweb'
+    assert_equal "$(readlink "$MNT/by-name/private/golden")" ../../private/$CLOUD_GOLDEN
+    assert_equal "$(readlink "$MNT/by-name/shared/alice/from-alice")" \
+        ../../../shared/$CLOUD_RECEIVED
+    assert_equal "$(ls "$MNT/by-account")" $'alice\nbob'
+    assert_equal "$(readlink "$MNT/by-account/bob/$CLOUD_WEB")" ../../private/$CLOUD_WEB
+    touch "$MNT/by-name/private/golden/shares/carol"
+    assert_cloud_shares $CLOUD_GOLDEN carol
+    assert_equal "$(ls "$MNT/by-account/carol")" $CLOUD_GOLDEN
+    rm "$MNT/by-name/private/golden/shares/carol"
+    assert_not_exists "$MNT/by-account/carol"
+}
+
+@test "pins of digits, in Chinese, and what no rule allows are shown, and can be cancelled" {
+    add_accounts 'a b%d' 1 1
+    tell post '[{"do":"add-account","account":{"pin":"x*"}},{"do":"share","image":"'$CLOUD_GOLDEN'","pin":"x*"},
+        {"do":"share","image":"'$CLOUD_GOLDEN'","pin":"a b1"}]'
+    mount_cloud
+    golden
+    touch "$GOLDEN/shares/594035263019" "$GOLDEN/shares/京东用户"
+    assert_equal "$(ls "$GOLDEN/shares")" $'594035263019\na b1\nx*\n京东用户'
+    rm "$GOLDEN"/shares/*
+    assert_cloud_shares $CLOUD_GOLDEN
+}
+
+@test "the account's pin is asked of iam, else of user, else taken from an image" {
+    mount_cloud
+    assert_equal "$(cat "$MNT/account/pin")" owner
+    assert_equal "$(requests_count describeUserPin)" 1
+    assert_equal "$(requests_count describeUser)" 0
+    unmount "$MNT"
+
+    # The replica knows it.
+    mount_cloud
+    assert_equal "$(cat "$MNT/account/pin")" owner
+    assert_equal "$(requests_count describeUserPin)" 1
+    unmount "$MNT"
+
+    tell fault describeUserPin error row=api-disabled
+    mount_cloud -o "state=$BATS_TEST_TMPDIR/state2"
+    assert_equal "$(cat "$MNT/account/pin")" owner
+    assert_equal "$(requests_count describeUser)" 1
+    unmount "$MNT"
+
+    KEY=$LIMITED_KEY SECRET=$LIMITED_SECRET mount_cloud
+    assert_equal "$(cat "$MNT/account/pin")" owner
+    assert_equal "$(ls "$MNT/private" | wc -l)" 5
+}
+
+@test "a key that may ask for no pin, of an account without images, has to be told it" {
+    tell post '{"do":"add-account","account":{"pin":"dave","keys":[{"access_key":"AK00000000000000000000000000DAVE","secret_key":"SK00000000000000000000000000DAVE","forbid":["iam","user"]}]}}'
+    KEY=AK00000000000000000000000000DAVE SECRET=SK00000000000000000000000000DAVE
+    run mount_cloud_only
+    assert_failure
+    assert_output --partial 'account=PIN'
+    mount_cloud -o account=dave
+    assert_equal "$(cat "$MNT/account/pin")" dave
+}
+
+@test "status says what the source is, and whether it is there" {
+    mount_cloud
+    assert_equal "$(status_of source)" jdcloud:$REGION
+    assert_equal "$(status_of region)" $REGION
+    assert_equal "$(status_of endpoint)" "$CLOUD_URL"
+    assert_equal "$(status_of online)" yes
+    assert_equal "$(status_of account)" owner
+    assert_equal "$(status_of private)" '5 images'
+    assert_equal "$(status_of shared)" '1 images'
+    assert_equal "$(status_of unsettled)" '0 changes'
+    assert_equal "$(status_of last_error)" none
+    [[ $(status_of private_age) =~ ^[0-9]+\ s$ ]]
+    [[ $(status_of shared_age) =~ ^[0-9]+\ s$ ]]
+    assert_file_exist "$(status_of replica)"
+    assert_equal "$(stat -c %a "$(status_of replica)")" 600
+    run df --output=fstype "$MNT"
+    assert_line fuse.imgsharefs
+}
+
+@test "confirmed tells when the cloud was asked last" {
+    mount_cloud
+    golden
+    before=$(date +%s)
+    touch "$WEB/shares"
+    confirmed=$(date -d "$(cat "$WEB/confirmed")" +%s)
+    [ $confirmed -ge $((before - 1)) ]
+    [ $confirmed -le "$(date +%s)" ]
+}
+
+# --- refusals of the cloud ---
+
+# cloud_refuses ACTION ERRNO CODE ROW [NAME=VALUE]...: the cloud answers ACTION with ROW, once and for
+# good; the errno, the event and last_refusal are so, and nothing has changed.
+cloud_refuses()
+{
+    local action=$1 errno=$2 code=$3 row=$4 operation=shareImage pin=carol
+
+    shift 4
+    if [ "$action" = cancel ]; then
+        operation=unShareImage
+        pin=alice
+    fi
+    tell fault $operation error row="$row" "$@"
+    assert_refused "$errno" "$code" "$action" $CLOUD_WEB $pin
+    tell clear
+    assert_cloud_shares $CLOUD_WEB alice bob
+    assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
+}
+
+@test "a limit that is reached is EDQUOT, and not tried again" {
+    mount_cloud
+    before=$(requests_count shareImage)
+    tell set share_limit=2
+    assert_refused EDQUOT image-limit share $CLOUD_WEB carol
+    assert_equal "$(requests_count shareImage)" $((before + 1))
+    # The limit is asked for, and shown.
+    wait_for 5 quota_is $CLOUD_WEB 2/2
+}
+
+@test "what the cloud says of a limit goes before what is known of it" {
+    mount_cloud
+    ls "$MNT/private/$CLOUD_WEB/shares" >/dev/null
+    wait_for 5 quota_is $CLOUD_WEB 2/20
+    cloud_refuses share EDQUOT image-limit share-quota
+    tell set share_limit=3
+    touch "$MNT/private/$CLOUD_WEB/shares/carol"
+    # The mount believes in 20 still: the cloud decides.
+    assert_refused EDQUOT image-limit share $CLOUD_WEB 594035263019
+    wait_for 5 quota_is $CLOUD_WEB 3/3
+    # And it may allow more than is believed.
+    tell set share_limit=4
+    touch "$MNT/private/$CLOUD_WEB/shares/594035263019"
+    assert_cloud_shares $CLOUD_WEB 594035263019 alice bob carol
+}
+
+@test "an account that does not exist is ENXIO, and what looks like a mobile number EINVAL" {
+    mount_cloud
+    golden
+    assert_refused ENXIO no-account share $CLOUD_WEB nobody
+    assert_refused EINVAL mobile-number share $CLOUD_WEB 13800000002
+    cloud_refuses share ENXIO no-account pin-not-found
+    cloud_refuses share ENXIO no-account pin-invalid
+    run touch "$WEB/shares/nobody"
+    assert_failure 1
+    assert_output "touch: cannot touch '$WEB/shares/nobody': No such device or address"
+    # A number that is a pin is one.
+    touch "$WEB/shares/594035263019"
+    assert_cloud_shares $CLOUD_WEB 594035263019 alice bob
+}
+
+@test "rules that only the cloud knows of are told as the mount's own" {
+    mount_cloud
+    cloud_refuses share EOPNOTSUPP image-released community
+    cloud_refuses share EOPNOTSUPP image-encrypted encrypted
+    cloud_refuses share EACCES not-owner image-not-yours
+    cloud_refuses cancel EACCES not-owner image-not-yours
+    cloud_refuses share ENOENT image-gone image-not-found
+    cloud_refuses cancel ENOENT image-gone image-not-found
+}
+
+@test "a task that holds the image is waited for, and EBUSY if it stays" {
+    mount_cloud
+    golden
+    tell fault shareImage error row=task-conflict times=1
+    touch "$WEB/shares/carol"
+    assert_cloud_shares $CLOUD_WEB alice bob carol
+    tell fault unShareImage error row=task-conflict times=1
+    rm "$WEB/shares/carol"
+    before=$(requests_count shareImage)
+    cloud_refuses share EBUSY service-busy task-conflict
+    [ "$(requests_count shareImage)" -ge $((before + 2)) ]
+    cloud_refuses cancel EBUSY service-busy task-conflict
+}
+
+@test "a key or a signature that the cloud rejects is EKEYREJECTED" {
+    mount_cloud
+    for row in signature access-key clock-skew unauthenticated; do
+        cloud_refuses share EKEYREJECTED service-key $row
+        cloud_refuses cancel EKEYREJECTED service-key $row
+    done
+    run status_of last_error
+    assert_output --partial EKEYREJECTED
+}
+
+@test "what the key may not do is EACCES" {
+    mount_cloud
+    for row in api-disabled ip-forbidden; do
+        cloud_refuses share EACCES service-forbidden $row
+        cloud_refuses cancel EACCES service-forbidden $row
+    done
+}
+
+@test "a rate limit that outlasts the deadline is EAGAIN at once" {
+    # The minute ends later than the deadline, unless its last seconds are running.
+    [ $((10#$(date +%S))) -lt 54 ] || sleep $((61 - 10#$(date +%S)))
+    for row in rate-limit rate-limit-ak rate-limit-api; do
+        mount_cloud
+        golden
+        ls "$WEB/shares" >/dev/null
+        tell fault '*' error row=$row
+        ms_of touch "$WEB/shares/carol"
+        [ $STATUS -eq 1 ]
+        [ $TOOK -lt 1000 ] || fail "EAGAIN took $TOOK ms"
+        assert_event_has action=share pin=carol errno=EAGAIN code=service-rate
+        assert_refused EAGAIN service-rate cancel $CLOUD_WEB alice
+        # Who has asked for nothing new is not concerned.
+        assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
+        assert_equal "$(errno_of creat "$WEB/shares/bob")" OK
+        unmount "$MNT"
+        tell clear
+    done
+    assert_cloud_shares $CLOUD_WEB alice bob
+}
+
+@test "a failure of the service that passes is no error" {
+    mount_cloud -o timeout=5
+    golden
+    for row in internal unknown bad-gateway service-unavailable timing-out unavailable; do
+        tell fault shareImage error row=$row times=1
+        tell fault unShareImage error row=$row times=1
+        touch "$WEB/shares/carol"
+        assert_cloud_shares $CLOUD_WEB alice bob carol
+        rm "$WEB/shares/carol"
+        assert_cloud_shares $CLOUD_WEB alice bob
+        tell clear
+    done
+}
+
+# fails_for_good ERRNO CODE NAME=VALUE...: for shares and cancels, each of an image of its own, all at
+# once: the words of a failure that does not pass.
+fails_for_good()
+{
+    local errno=$1 code=$2 pids='' number=0 row pid
+
+    shift 2
+    for row; do
+        ((number += 1))
+        # shellcheck disable=SC2086
+        tell fault shareImage $row image="img-f$number"
+        # shellcheck disable=SC2086
+        tell fault unShareImage $row image="img-g$number"
+        errno_of creat "$MNT/private/img-f$number/shares/carol" >"$BATS_TEST_TMPDIR/share$number" 3>&- &
+        pids+=" $!"
+        errno_of unlink "$MNT/private/img-g$number/shares/alice" >"$BATS_TEST_TMPDIR/cancel$number" 3>&- &
+        pids+=" $!"
+    done
+    for pid in $pids; do wait $pid; done
+    number=0
+    for row; do
+        ((number += 1))
+        assert_equal "$row: $(cat "$BATS_TEST_TMPDIR/share$number")" "$row: $errno"
+        assert_equal "$row: $(cat "$BATS_TEST_TMPDIR/cancel$number")" "$row: $errno"
+        assert_event_has action=share image=img-f$number pin=carol outcome=refused errno=$errno code=$code
+        assert_event_has action=cancel image=img-g$number pin=alice outcome=refused errno=$errno code=$code
+        run cat "$MNT/private/img-f$number/last_refusal" "$MNT/private/img-g$number/last_refusal"
+        assert_line --index 0 --partial "share carol: $errno: "
+        assert_line --index 1 --partial "cancel alice: $errno: "
+        assert_not_exists "$MNT/private/img-f$number/shares/carol"
+        assert_exists "$MNT/private/img-g$number/shares/alice"
+    done
+}
+
+# images_to_fail COUNT: img-f1 ... not shared, and img-g1 ... shared with alice.
+images_to_fail()
+{
+    local number list=
+
+    for ((number = 1; number <= $1; number++)); do
+        list+=",{\"do\":\"add-image\",\"image\":{\"imageId\":\"img-f$number\",\"owner\":\"owner\",\"status\":\"ready\"}}"
+        list+=",{\"do\":\"add-image\",\"image\":{\"imageId\":\"img-g$number\",\"owner\":\"owner\",\"status\":\"ready\",\"pins\":[\"alice\"]}}"
+    done
+    tell post "[${list#,}]"
+    mount_cloud "${@:2}"
+    ls "$MNT"/private/img-g*/shares >/dev/null
+}
+
+@test "a service that fails and goes on failing is EREMOTEIO, with its JSON and without" {
+    images_to_fail 7
+    fails_for_good EREMOTEIO service-failed \
+        'error row=internal' 'error row=unknown' 'error row=bad-gateway' \
+        'error row=service-unavailable' 'error row=timing-out' 'error row=gateway-error' \
+        'error row=source-unavailable'
+}
+
+@test "a gateway's failure without JSON is EREMOTEIO as well" {
+    images_to_fail 6
+    fails_for_good EREMOTEIO service-failed \
+        'error row=bad-gateway body=html' 'error row=service-unavailable body=empty' \
+        'error row=timing-out body=html' 'error row=internal body=empty' \
+        'error row=internal body=no-request-id' 'error row=internal http=200'
+}
+
+@test "answers that cannot be understood are EBADMSG" {
+    images_to_fail 5 -o timeout=4
+    fails_for_good EBADMSG service-answer \
+        'garbage bytes=512' 'cut at=20' 'deep levels=100000' 'huge mb=40' 'raw text=nonsense'
+}
+
+@test "an error in an HTTP 200 is an error" {
+    mount_cloud
+    cloud_refuses share EDQUOT image-limit share-quota http=200
+    cloud_refuses share ENXIO no-account pin-not-found http=200
+    cloud_refuses cancel EKEYREJECTED service-key signature http=200
+}
+
+@test "reasons that nobody knows are EREMOTEIO, and the event has the cloud's words" {
+    mount_cloud
+    cloud_refuses share EREMOTEIO service-refused failed-precondition message=Full-moon
+    assert_event_has 'answer=Full-moon'
+    cloud_refuses share EREMOTEIO service-refused invalid-argument
+    cloud_refuses cancel EREMOTEIO service-refused not-implemented
+}
+
+@test "a way that leads to no API is told apart from an image that is not there" {
+    mount_cloud
+    for row in no-route not-found; do
+        cloud_refuses share EBADMSG service-answer $row
+        cloud_refuses cancel EBADMSG service-answer $row
+    done
+}
+
+@test "an image that goes while it is looked at is ENOENT for a change" {
+    mount_cloud
+    golden
+    cd "$GOLDEN/shares"
+    tell remove-image $CLOUD_GOLDEN
+    assert_equal "$(errno_of creat alice)" ENOENT
+    touch "$MNT/private"
+    assert_not_exists "$GOLDEN"
+    cd /
+}
+
+# --- options of the mount ---
+
+@test "allow=, nocancel, maxcancel= and ro hold without a request" {
+    printf 'carol\n' >"$BATS_TEST_TMPDIR/allow"
+    mount_cloud -o "allow=$BATS_TEST_TMPDIR/allow,nocancel"
+    before=$(requests_count)
+    assert_refused EPERM pin-unlisted share $CLOUD_GOLDEN alice
+    ls "$MNT/private/$CLOUD_WEB/shares" >/dev/null
+    assert_refused EPERM cancel-off cancel $CLOUD_WEB alice
+    refute grep -q hareImage <<<"$(asked_since $before)"
+    touch "$MNT/private/$CLOUD_GOLDEN/shares/carol"
+    unmount "$MNT"
+
+    mount_cloud -o maxcancel=1
+    run rm "$MNT/private/$CLOUD_WEB/shares/"{alice,bob}
+    assert_failure 1
+    assert_cloud_shares $CLOUD_WEB bob
+    unmount "$MNT"
+
+    mount_cloud_only -o ro
+    assert_equal "$(errno_of unlink "$MNT/private/$CLOUD_WEB/shares/bob")" EROFS
+    assert_equal "$(errno_of creat "$MNT/private/$CLOUD_WEB/shares/carol")" EROFS
+    assert_cloud_shares $CLOUD_WEB bob
+}
+
+@test "a recursive delete cancels nothing" {
+    mount_cloud
+    ls "$MNT/private/$CLOUD_WEB/shares" >/dev/null
+    run rm -rf "$MNT/private/$CLOUD_WEB"
+    assert_failure
+    assert_cloud_shares $CLOUD_WEB alice bob
+    rm "$MNT"/private/*/shares/alice
+    assert_cloud_shares $CLOUD_WEB bob
+}
+
+@test "a source that is no region, or an endpoint that is none, is said by name" {
+    run mount_cloud_only -o endpoint=ftp://127.0.0.1/
+    assert_failure
+    assert_output --partial endpoint
+    REGION='Cn_North' run mount_cloud_only
+    assert_failure
+    assert_output --partial 'Cn_North'
+    run mount_cloud_only -o refresh=soon
+    assert_failure
+    assert_output --partial refresh
+}
