@@ -403,6 +403,8 @@ cloud_refuses()
 
 @test "a limit that is reached is EDQUOT, and not tried again" {
     mount_cloud
+    ls "$MNT/private/$CLOUD_WEB/shares" >/dev/null
+    wait_for 5 quota_is $CLOUD_WEB 2/20
     before=$(requests_count shareImage)
     tell set share_limit=2
     assert_refused EDQUOT image-limit share $CLOUD_WEB carol
@@ -587,7 +589,7 @@ images_to_fail()
 @test "answers that cannot be understood are EBADMSG" {
     images_to_fail 5 -o timeout=4
     fails_for_good EBADMSG service-answer \
-        'garbage bytes=512' 'cut at=20' 'deep levels=100000' 'huge mb=40' 'raw text=nonsense'
+        'garbage bytes=512' 'cut at=20 applied=false' 'deep levels=100000' 'huge mb=40' 'raw text=nonsense'
 }
 
 @test "an error in an HTTP 200 is an error" {
