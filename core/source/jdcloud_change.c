@@ -583,12 +583,11 @@ static void tend(struct tending *tending)
 static void tend_call(struct image_state *image)
 {
     struct operation *first = image->first;
-    bool called = first && !first->ended &&
+    bool called = first &&
                   (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
 
     if (called && first->change && first->change->interrupted &&
         first->change->interrupted(first->change)) {
-        first->ended = true;
         client_cancel(image->cloud->client, &first->call);
     }
 }

@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct question {

@@ -58,7 +58,6 @@ struct operation {
     struct image_state *image;
     struct change *change;      /* under the mutex: the caller's; NULL once it was answered */
     enum operation_state state; /* under the mutex */
-    bool ended;                 /* under the mutex: its call was cancelled for the caller's sake */
     struct change own;          /* a copy, for decisions and events */
     struct job job;
     struct call call;
