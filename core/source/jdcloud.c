@@ -11,9 +11,12 @@
 
 #define NANOSECONDS_MS 1000000LL
 
-void jdcloud_wake(struct jdcloud *cloud)
+void jdcloud_submit(struct jdcloud *cloud, struct job *job)
 {
+    job->next = NULL;
     LOCK_SCOPE(&cloud->mutex);
+    *cloud->last_job = job;
+    cloud->last_job = &job->next;
     (void)pthread_cond_signal(&cloud->wake);
 }
 
@@ -547,6 +550,7 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
     cloud->refresh_ms = options->refresh_s * 1000;
     cloud->maxage_ms = options->maxage_s * 1000;
     cloud->timeout_ms = options->timeout_s * 1000;
+    cloud->last_job = &cloud->jobs;
     for (int i = 0; i < 2; i++)
         cloud->lists[i] = (struct listing){.cloud = cloud, .received = i == 1};
     init_clocks(cloud);

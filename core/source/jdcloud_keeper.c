@@ -1,7 +1,7 @@
 /*
  * What is due by the clock: see jdcloud_state.h.
  *
- * The keeper merges lists, looks after changes, lets waiters go when their time is up, asks for what is
+ * The keeper commits what answers have brought, looks after changes, lets waiters go when their time is up, asks for what is
  * old, and while the cloud is away asks now and then whether it is back.
  */
 #include "core/source/jdcloud_state.h"
@@ -127,7 +127,7 @@ static void tend_sweep(struct keeper *keeper)
         {
             LOCK_SCOPE(&cloud->mutex);
             const struct image_state *image = jdcloud_image(cloud, keeper->found[i].row);
-            busy = !image || image->fetching || image->failed < 0;
+            busy = !image || image->fetching || image->failed < 0 || image->fresh_ns >= before_ns;
         }
         if (busy)
             continue;
@@ -292,6 +292,19 @@ static void tend_probe(struct jdcloud *cloud)
     client_submit(cloud->client, &probe->call);
 }
 
+static void commit_jobs(struct jdcloud *cloud)
+{
+    struct job *jobs = NULL;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        jobs = STEAL(cloud->jobs);
+        cloud->last_job = &cloud->jobs;
+    }
+    if (jobs)
+        writer_submit_all(cloud->catalog->writer, jobs);
+}
+
 /* Forgets images about which nothing goes on. */
 static void forget_idle(struct jdcloud *cloud)
 {
@@ -330,8 +343,7 @@ static void wait_for_news(struct jdcloud *cloud, int wait_ms)
         until.tv_sec++;
     }
     LOCK_SCOPE(&cloud->mutex);
-    bool task = cloud->lists[0].is_task || cloud->lists[1].is_task;
-    if (!cloud->stopping && !task)
+    if (!cloud->stopping && !cloud->jobs)
         (void)pthread_cond_timedwait(&cloud->wake, &cloud->mutex, &until);
 }
 
@@ -372,7 +384,7 @@ void *jdcloud_keep(void *context)
 
     while (!is_stopping(cloud)) {
         tend_lists(cloud);
-        jdcloud_merge_lists(cloud);
+        commit_jobs(cloud);
         bool busy = jdcloud_tend_changes(cloud);
         busy = tend_waiters(cloud) || busy;
         tend_probe(cloud);
@@ -388,7 +400,7 @@ void *jdcloud_keep(void *context)
     }
     /* The client has ended its calls, or is about to: nobody may be left waiting. */
     while (jdcloud_tend_changes(cloud) || tend_waiters(cloud)) {
-        jdcloud_merge_lists(cloud);
+        commit_jobs(cloud);
         wait_for_end();
     }
     if (keeper && keeper->has_view)
