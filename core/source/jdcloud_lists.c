@@ -362,7 +362,7 @@ static void page_answered(struct call *call, const struct reply *reply)
     {
         LOCK_SCOPE(&cloud->mutex);
         if (result == 0) {
-            list->bodies[page->number] = json_incref((json_t *)reply->body);
+            list->bodies[page->number] = json_deep_copy(reply->body);
             if (page->number == 0)
                 list->total = total;
             if (page->number == list->pages - 1 && list->result == 0) {
