@@ -362,11 +362,33 @@ static void visit_shares(struct jdcloud *cloud, struct view *view, struct refres
         refresh->done(refresh, stale && image.confirmed_ns == 0 ? away : 0);
 }
 
+/* by-account/: all shares that were never asked for are, some at a time. */
+static void visit_every(struct jdcloud *cloud, struct refresh *refresh)
+{
+    bool wait = false;
+
+    refresh->forgiving = true;
+    refresh->deadline_ms = clock_now_ms() + VISIT_WAIT_MS;
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        wait = !cloud->away && !cloud->stopping;
+        if (wait) {
+            refresh->next = cloud->fill_waiters;
+            cloud->fill_waiters = refresh;
+            (void)pthread_cond_signal(&cloud->wake);
+        }
+    }
+    if (!wait)
+        refresh->done(refresh, 0);
+}
+
 static void jdcloud_visit(struct source *source, struct view *view, struct refresh *refresh)
 {
     struct jdcloud *cloud = jdcloud_of(source);
 
-    if (refresh->image == 0)
+    if (refresh->every)
+        visit_every(cloud, refresh);
+    else if (refresh->image == 0)
         visit_list(cloud, refresh->received, refresh);
     else
         visit_shares(cloud, view, refresh);

@@ -73,6 +73,8 @@ static bool tend_waiters(struct jdcloud *cloud)
     {
         LOCK_SCOPE(&cloud->mutex);
         end = cloud->stopping;
+        take_late(&cloud->fill_waiters, now, end, &late);
+        any = cloud->fill_waiters != NULL;
         for (int i = 0; i < 2; i++) {
             struct listing *list = &cloud->lists[i];
             take_late(&list->waiters, now, end, &late);
@@ -101,27 +103,11 @@ static int find_stale(struct keeper *keeper, const char *after, int64_t before_n
                          before_ns, FOUND_MAX, keeper->found);
 }
 
-/* Somebody goes through shares/ one by one: those that he comes to next are asked for at once. */
-static void tend_sweep(struct keeper *keeper)
+/* Asks for the members of those images in keeper->found that nobody asks for, as far as there is room. */
+static void prefetch(struct keeper *keeper, int count, int room, int64_t before_ns)
 {
     struct jdcloud *cloud = keeper->cloud;
-    char after[VIEW_NAME_SIZE];
-    int room = 0;
 
-    {
-        LOCK_SCOPE(&cloud->mutex);
-        if (cloud->sweep_ms == 0 || clock_now_ms() - cloud->sweep_ms > 2000 || cloud->away)
-            return;
-        room = SWEEP_CALLS - cloud->prefetching;
-        (void)snprintf(after, sizeof(after), "%s", cloud->sweep_id);
-    }
-    if (room < SWEEP_CALLS / 4)
-        return;
-    int64_t before_ns = text_now() - cloud->refresh_ms * 1000000;
-    int count = find_stale(keeper, after, before_ns);
-    if (count == 0 &&
-        after[0]) /* what comes before may be stale, too, where the order is another */
-        count = find_stale(keeper, "", before_ns);
     for (int i = 0; i < count && room > 0; i++) {
         bool busy = false;
         {
@@ -135,6 +121,65 @@ static void tend_sweep(struct keeper *keeper)
                               true, NULL);
         room--;
     }
+}
+
+static bool is_away(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->away < 0;
+}
+
+static int prefetch_room(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->away ? 0 : SWEEP_CALLS - cloud->prefetching;
+}
+
+/* Somebody goes through shares/ one by one: those that he comes to next are asked for at once. */
+static void tend_sweep(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    char after[VIEW_NAME_SIZE];
+    int room = prefetch_room(cloud);
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (cloud->sweep_ms == 0 || clock_now_ms() - cloud->sweep_ms > 2000)
+            return;
+        (void)snprintf(after, sizeof(after), "%s", cloud->sweep_id);
+    }
+    if (room < SWEEP_CALLS / 4)
+        return;
+    int64_t before_ns = text_now() - cloud->refresh_ms * 1000000;
+    int count = find_stale(keeper, after, before_ns);
+    if (count == 0 &&
+        after[0]) /* what comes before may be stale, too, where the order is another */
+        count = find_stale(keeper, "", before_ns);
+    prefetch(keeper, count, room, before_ns);
+}
+
+/* Somebody wants to know what all images are shared with: those that were never asked for are. */
+static void tend_fill(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    struct refresh *waiters = NULL;
+    int room = prefetch_room(cloud);
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (!cloud->fill_waiters)
+            return;
+    }
+    int count = find_stale(keeper, "", 1);
+    if (count > 0 && room >= SWEEP_CALLS / 4)
+        prefetch(keeper, count, room, 1);
+    if (count > 0 && !is_away(cloud)) /* until their time ends */
+        return;
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        waiters = STEAL(cloud->fill_waiters);
+    }
+    jdcloud_end(waiters, 0);
 }
 
 /* The images whose shares/ were opened a short time ago. Returns their number. */
@@ -372,6 +417,7 @@ static void tend_news(struct keeper *keeper)
         return;
     }
     tend_sweep(keeper);
+    tend_fill(keeper);
     tend_aged(keeper);
     tend_unknown(keeper);
 }

@@ -148,6 +148,7 @@ struct jdcloud {
     int64_t sweep_ms; /* when shares/ that were stale were last opened one after the other */
     int64_t visit_ms, visit_row;   /* the last OPENDIR that found a stale shares/ */
     char sweep_id[VIEW_NAME_SIZE]; /* the image after which is prefetched */
+    struct refresh *fill_waiters;  /* who wants the shares of all images to have been asked for */
     int prefetching;               /* calls of the sweep under way */
     int64_t aged_ms;               /* when aged shares were last looked for */
 };
