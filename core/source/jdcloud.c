@@ -477,7 +477,7 @@ static int open_client(struct jdcloud *cloud, const struct jdcloud_options *opti
 }
 
 static int open_replica(struct jdcloud *cloud, const struct jdcloud_options *options,
-                        struct store *store, struct buffer *error)
+                        struct store *store, bool *created, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer path = BUFFER_INIT(1 << 16);
     CLEANUP_BUFFER struct buffer source = BUFFER_INIT(1 << 12);
@@ -490,7 +490,7 @@ static int open_replica(struct jdcloud *cloud, const struct jdcloud_options *opt
                   cloud->endpoint ? cloud->endpoint : "-", key);
     if (buffer_failed(&source))
         return -ENOMEM;
-    return replica_open(buffer_text(&path), buffer_text(&source), store, error);
+    return replica_open(buffer_text(&path), buffer_text(&source), store, created, error);
 }
 
 /* The pin: as the replica knows it, or the user, or the cloud. */
@@ -564,6 +564,7 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
                  struct store *store, struct buffer *warnings, struct buffer *error)
 {
     struct jdcloud *cloud = calloc(1, sizeof(*cloud));
+    bool created = false;
 
     if (!cloud)
         return -ENOMEM;
@@ -582,7 +583,7 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
     if (result == 0)
         result = choose_region(cloud, options, error);
     if (result == 0)
-        result = open_replica(cloud, options, store, error);
+        result = open_replica(cloud, options, store, &created, error);
     if (result == 0)
         result = open_client(cloud, options, error);
     if (result == 0)
@@ -597,7 +598,10 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
         if (cloud->client)
             client_stop(cloud->client);
         jdcloud_free(&catalog->source);
-        store_close(store);
+        if (created)
+            replica_discard(store);
+        else
+            store_close(store);
         catalog->source = (struct source){.catalog = catalog};
     }
     return result;
