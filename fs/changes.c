@@ -65,8 +65,10 @@ static void request_done(struct change *change, int result)
     struct tree_node node = {0};
 
     if (result < 0 || request->answer == ANSWER_NOTHING) {
-        /* A gone image: the kernel looks its path up again, and says ENOENT by itself. */
-        reply_error(request->fuse, result == -REFUSAL_IMAGE_GONE ? -ESTALE : result);
+        /* A gone image: the kernel looks its path up again, and says ENOENT by itself. Not where it is
+         * a cloud that says so, and our list still has it: the kernel would send it once more. */
+        bool stale = result == -REFUSAL_IMAGE_GONE && !change->catalog->source.remote;
+        reply_error(request->fuse, stale ? -ESTALE : result);
     } else {
         tree_make_share(request->mount, change->share, change->created_ns, &node);
         if (request->answer == ANSWER_CREATE) {

@@ -62,7 +62,9 @@ static bool visit(fuse_req_t fuse, const struct call *call, const struct fuse_fi
     bool images = received || kind == INODE_PRIVATE || kind == INODE_NAMES;
     struct visit_request *request = NULL;
 
-    if (!images && kind != INODE_SHARES)
+    bool every = kind == INODE_BY_ACCOUNT || kind == INODE_RECIPIENT;
+
+    if (!images && !every && kind != INODE_SHARES)
         return false;
     request = calloc(1, sizeof(*request));
     if (!request)
@@ -73,6 +75,7 @@ static bool visit(fuse_req_t fuse, const struct call *call, const struct fuse_fi
     request->refresh = (struct refresh){
         .image = kind == INODE_SHARES ? call->inode.row : 0,
         .received = received,
+        .every = every,
         .interrupted = visit_interrupted,
         .done = visit_done,
     };

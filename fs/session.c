@@ -257,8 +257,9 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
 
     catalog_stop(session->catalog);
     fuse_session_exit(session->mount.session);
-    fuse_session_unmount(session->mount.session);
+    /* Unmounting closes the descriptor that workers read from: they go first. */
     *busy = !end_workers(session);
+    fuse_session_unmount(session->mount.session);
     if (*busy)
         return result;
     notifier_stop(STEAL(session->mount.notifier));

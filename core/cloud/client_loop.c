@@ -152,9 +152,14 @@ static void gather(struct transfers *list, bool all, bool running, struct transf
     }
 }
 
-/* Takes in what was submitted and cancelled. Returns true if the client is to stop, and has nothing
- * left. */
-static bool take_in(struct client *client)
+enum turn {
+    TURN_ON,
+    TURN_STOPPING, /* look again: an end may have submitted another call */
+    TURN_ENDED,    /* nothing is left */
+};
+
+/* Takes in what was submitted, and ends what was cancelled. */
+static enum turn take_in(struct client *client)
 {
     struct transfers ending = {NULL, NULL};
 
@@ -184,7 +189,7 @@ static bool take_in(struct client *client)
         finish_with(transfer, -REFUSAL_INTERRUPTED,
                     stopping ? "the client has been stopped" : "cancelled");
     }
-    return ended;
+    return ended ? TURN_ENDED : stopping ? TURN_STOPPING : TURN_ON;
 }
 
 /* --- what goes --- */
@@ -376,9 +381,12 @@ static void sleep_until_needed(struct client *client)
 void *client_main(void *context)
 {
     struct client *client = context;
+    enum turn turn = TURN_ON;
     int running = 0;
 
-    while (!take_in(client)) {
+    while ((turn = take_in(client)) != TURN_ENDED) {
+        if (turn == TURN_STOPPING)
+            continue;
         look_at_waiting(client);
         (void)curl_multi_perform(client->multi, &running);
         end_tries(client);

@@ -11,9 +11,12 @@
 
 #define NANOSECONDS_MS 1000000LL
 
-void jdcloud_wake(struct jdcloud *cloud)
+void jdcloud_submit(struct jdcloud *cloud, struct job *job)
 {
+    job->next = NULL;
     LOCK_SCOPE(&cloud->mutex);
+    *cloud->last_job = job;
+    cloud->last_job = &job->next;
     (void)pthread_cond_signal(&cloud->wake);
 }
 
@@ -359,11 +362,33 @@ static void visit_shares(struct jdcloud *cloud, struct view *view, struct refres
         refresh->done(refresh, stale && image.confirmed_ns == 0 ? away : 0);
 }
 
+/* by-account/: all shares that were never asked for are, some at a time. */
+static void visit_every(struct jdcloud *cloud, struct refresh *refresh)
+{
+    bool wait = false;
+
+    refresh->forgiving = true;
+    refresh->deadline_ms = clock_now_ms() + VISIT_WAIT_MS;
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        wait = !cloud->away && !cloud->stopping;
+        if (wait) {
+            refresh->next = cloud->fill_waiters;
+            cloud->fill_waiters = refresh;
+            (void)pthread_cond_signal(&cloud->wake);
+        }
+    }
+    if (!wait)
+        refresh->done(refresh, 0);
+}
+
 static void jdcloud_visit(struct source *source, struct view *view, struct refresh *refresh)
 {
     struct jdcloud *cloud = jdcloud_of(source);
 
-    if (refresh->image == 0)
+    if (refresh->every)
+        visit_every(cloud, refresh);
+    else if (refresh->image == 0)
         visit_list(cloud, refresh->received, refresh);
     else
         visit_shares(cloud, view, refresh);
@@ -452,7 +477,7 @@ static int open_client(struct jdcloud *cloud, const struct jdcloud_options *opti
 }
 
 static int open_replica(struct jdcloud *cloud, const struct jdcloud_options *options,
-                        struct store *store, struct buffer *error)
+                        struct store *store, bool *created, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer path = BUFFER_INIT(1 << 16);
     CLEANUP_BUFFER struct buffer source = BUFFER_INIT(1 << 12);
@@ -465,7 +490,7 @@ static int open_replica(struct jdcloud *cloud, const struct jdcloud_options *opt
                   cloud->endpoint ? cloud->endpoint : "-", key);
     if (buffer_failed(&source))
         return -ENOMEM;
-    return replica_open(buffer_text(&path), buffer_text(&source), store, error);
+    return replica_open(buffer_text(&path), buffer_text(&source), store, created, error);
 }
 
 /* The pin: as the replica knows it, or the user, or the cloud. */
@@ -539,6 +564,7 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
                  struct store *store, struct buffer *warnings, struct buffer *error)
 {
     struct jdcloud *cloud = calloc(1, sizeof(*cloud));
+    bool created = false;
 
     if (!cloud)
         return -ENOMEM;
@@ -547,6 +573,7 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
     cloud->refresh_ms = options->refresh_s * 1000;
     cloud->maxage_ms = options->maxage_s * 1000;
     cloud->timeout_ms = options->timeout_s * 1000;
+    cloud->last_job = &cloud->jobs;
     for (int i = 0; i < 2; i++)
         cloud->lists[i] = (struct listing){.cloud = cloud, .received = i == 1};
     init_clocks(cloud);
@@ -556,7 +583,7 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
     if (result == 0)
         result = choose_region(cloud, options, error);
     if (result == 0)
-        result = open_replica(cloud, options, store, error);
+        result = open_replica(cloud, options, store, &created, error);
     if (result == 0)
         result = open_client(cloud, options, error);
     if (result == 0)
@@ -571,7 +598,10 @@ int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
         if (cloud->client)
             client_stop(cloud->client);
         jdcloud_free(&catalog->source);
-        store_close(store);
+        if (created)
+            replica_discard(store);
+        else
+            store_close(store);
         catalog->source = (struct source){.catalog = catalog};
     }
     return result;

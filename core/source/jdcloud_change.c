@@ -329,6 +329,11 @@ static void settle_done(struct job *job, int result)
         catalog_note_error(cloud->catalog, result);
     if (operation->result == -REFUSAL_IMAGE_LIMIT)
         jdcloud_fetch_quota(cloud, operation->own.image, operation->id, true);
+    if (operation->result == -REFUSAL_IMAGE_GONE) { /* the list will tell */
+        LOCK_SCOPE(&cloud->mutex);
+        cloud->lists[0].started_ms = 0;
+        (void)pthread_cond_signal(&cloud->wake);
+    }
     finish(operation, operation->made ? 0 : operation->result);
 }
 
@@ -583,8 +588,7 @@ static void tend(struct tending *tending)
 static void tend_call(struct image_state *image)
 {
     struct operation *first = image->first;
-    bool called = first &&
-                  (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
+    bool called = first && (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
 
     if (called && first->change && first->change->interrupted &&
         first->change->interrupted(first->change)) {

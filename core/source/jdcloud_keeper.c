@@ -1,7 +1,7 @@
 /*
  * What is due by the clock: see jdcloud_state.h.
  *
- * The keeper merges lists, looks after changes, lets waiters go when their time is up, asks for what is
+ * The keeper commits what answers have brought, looks after changes, lets waiters go when their time is up, asks for what is
  * old, and while the cloud is away asks now and then whether it is back.
  */
 #include "core/source/jdcloud_state.h"
@@ -73,6 +73,8 @@ static bool tend_waiters(struct jdcloud *cloud)
     {
         LOCK_SCOPE(&cloud->mutex);
         end = cloud->stopping;
+        take_late(&cloud->fill_waiters, now, end, &late);
+        any = cloud->fill_waiters != NULL;
         for (int i = 0; i < 2; i++) {
             struct listing *list = &cloud->lists[i];
             take_late(&list->waiters, now, end, &late);
@@ -101,18 +103,49 @@ static int find_stale(struct keeper *keeper, const char *after, int64_t before_n
                          before_ns, FOUND_MAX, keeper->found);
 }
 
+/* Asks for the members of those images in keeper->found that nobody asks for, as far as there is room. */
+static void prefetch(struct keeper *keeper, int count, int room, int64_t before_ns)
+{
+    struct jdcloud *cloud = keeper->cloud;
+
+    for (int i = 0; i < count && room > 0; i++) {
+        bool busy = false;
+        {
+            LOCK_SCOPE(&cloud->mutex);
+            const struct image_state *image = jdcloud_image(cloud, keeper->found[i].row);
+            busy = !image || image->fetching || image->failed < 0 || image->fresh_ns >= before_ns;
+        }
+        if (busy)
+            continue;
+        jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_SOON, false,
+                              true, NULL);
+        room--;
+    }
+}
+
+static bool is_away(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->away < 0;
+}
+
+static int prefetch_room(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->away ? 0 : SWEEP_CALLS - cloud->prefetching;
+}
+
 /* Somebody goes through shares/ one by one: those that he comes to next are asked for at once. */
 static void tend_sweep(struct keeper *keeper)
 {
     struct jdcloud *cloud = keeper->cloud;
     char after[VIEW_NAME_SIZE];
-    int room = 0;
+    int room = prefetch_room(cloud);
 
     {
         LOCK_SCOPE(&cloud->mutex);
-        if (cloud->sweep_ms == 0 || clock_now_ms() - cloud->sweep_ms > 2000 || cloud->away)
+        if (cloud->sweep_ms == 0 || clock_now_ms() - cloud->sweep_ms > 2000)
             return;
-        room = SWEEP_CALLS - cloud->prefetching;
         (void)snprintf(after, sizeof(after), "%s", cloud->sweep_id);
     }
     if (room < SWEEP_CALLS / 4)
@@ -122,19 +155,31 @@ static void tend_sweep(struct keeper *keeper)
     if (count == 0 &&
         after[0]) /* what comes before may be stale, too, where the order is another */
         count = find_stale(keeper, "", before_ns);
-    for (int i = 0; i < count && room > 0; i++) {
-        bool busy = false;
-        {
-            LOCK_SCOPE(&cloud->mutex);
-            const struct image_state *image = jdcloud_image(cloud, keeper->found[i].row);
-            busy = !image || image->fetching || image->failed < 0;
-        }
-        if (busy)
-            continue;
-        jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_SOON, false,
-                              true, NULL);
-        room--;
+    prefetch(keeper, count, room, before_ns);
+}
+
+/* Somebody wants to know what all images are shared with: those that were never asked for are. */
+static void tend_fill(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    struct refresh *waiters = NULL;
+    int room = prefetch_room(cloud);
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (!cloud->fill_waiters)
+            return;
     }
+    int count = find_stale(keeper, "", 1);
+    if (count > 0 && room >= SWEEP_CALLS / 4)
+        prefetch(keeper, count, room, 1);
+    if (count > 0 && !is_away(cloud)) /* until their time ends */
+        return;
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        waiters = STEAL(cloud->fill_waiters);
+    }
+    jdcloud_end(waiters, 0);
 }
 
 /* The images whose shares/ were opened a short time ago. Returns their number. */
@@ -292,6 +337,19 @@ static void tend_probe(struct jdcloud *cloud)
     client_submit(cloud->client, &probe->call);
 }
 
+static void commit_jobs(struct jdcloud *cloud)
+{
+    struct job *jobs = NULL;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        jobs = STEAL(cloud->jobs);
+        cloud->last_job = &cloud->jobs;
+    }
+    if (jobs)
+        writer_submit_all(cloud->catalog->writer, jobs);
+}
+
 /* Forgets images about which nothing goes on. */
 static void forget_idle(struct jdcloud *cloud)
 {
@@ -330,8 +388,7 @@ static void wait_for_news(struct jdcloud *cloud, int wait_ms)
         until.tv_sec++;
     }
     LOCK_SCOPE(&cloud->mutex);
-    bool task = cloud->lists[0].is_task || cloud->lists[1].is_task;
-    if (!cloud->stopping && !task)
+    if (!cloud->stopping && !cloud->jobs)
         (void)pthread_cond_timedwait(&cloud->wake, &cloud->mutex, &until);
 }
 
@@ -360,6 +417,7 @@ static void tend_news(struct keeper *keeper)
         return;
     }
     tend_sweep(keeper);
+    tend_fill(keeper);
     tend_aged(keeper);
     tend_unknown(keeper);
 }
@@ -372,7 +430,7 @@ void *jdcloud_keep(void *context)
 
     while (!is_stopping(cloud)) {
         tend_lists(cloud);
-        jdcloud_merge_lists(cloud);
+        commit_jobs(cloud);
         bool busy = jdcloud_tend_changes(cloud);
         busy = tend_waiters(cloud) || busy;
         tend_probe(cloud);
@@ -388,7 +446,7 @@ void *jdcloud_keep(void *context)
     }
     /* The client has ended its calls, or is about to: nobody may be left waiting. */
     while (jdcloud_tend_changes(cloud) || tend_waiters(cloud)) {
-        jdcloud_merge_lists(cloud);
+        commit_jobs(cloud);
         wait_for_end();
     }
     if (keeper && keeper->has_view)

@@ -301,23 +301,16 @@ static void merge_list(struct listing *list)
     merge->cloud = list->cloud;
     merge->list = list;
     merge->job = (struct job){.lazy = true, .run = merge_run, .done = merge_done};
-    writer_submit(list->cloud->catalog->writer, &merge->job);
+    jdcloud_submit(list->cloud, &merge->job);
 }
 
-void jdcloud_merge_lists(struct jdcloud *cloud)
+/* All pages of LIST have been answered. */
+static void end_pages(struct listing *list)
 {
-    for (int i = 0; i < 2; i++) {
-        bool due = false;
-        {
-            LOCK_SCOPE(&cloud->mutex);
-            due = cloud->lists[i].is_task;
-            cloud->lists[i].is_task = false;
-        }
-        if (due && cloud->lists[i].result < 0)
-            end_list(&cloud->lists[i], cloud->lists[i].result);
-        else if (due)
-            merge_list(&cloud->lists[i]);
-    }
+    if (list->result < 0)
+        end_list(list, list->result);
+    else
+        merge_list(list);
 }
 
 /* --- asking --- */
@@ -360,6 +353,7 @@ static void page_answered(struct call *call, const struct reply *reply)
     int64_t count = 0;
     int more = 0;
     int first = 0;
+    bool last = false;
 
     jdcloud_hear(cloud, reply);
     int result = reply->result;
@@ -368,7 +362,7 @@ static void page_answered(struct call *call, const struct reply *reply)
     {
         LOCK_SCOPE(&cloud->mutex);
         if (result == 0) {
-            list->bodies[page->number] = json_incref((json_t *)reply->body);
+            list->bodies[page->number] = json_deep_copy(reply->body);
             if (page->number == 0)
                 list->total = total;
             if (page->number == list->pages - 1 && list->result == 0) {
@@ -380,28 +374,29 @@ static void page_answered(struct call *call, const struct reply *reply)
         }
         if (result < 0 && list->result == 0)
             list->result = result;
-        if (--list->pages_out == 0) {
-            list->is_task = true;
-            (void)pthread_cond_signal(&cloud->wake);
-        }
+        last = --list->pages_out == 0;
     }
     for (int i = first; i < first + more; i++)
         ask_page(list, i, call->priority, call->deadline_ms);
     call_dispose(&page->call);
     free(page);
+    if (last)
+        end_pages(list);
 }
 
 /* One page could not even be asked for. */
 static void miss_page(struct listing *list, int result)
 {
-    LOCK_SCOPE(&list->cloud->mutex);
+    bool last = false;
 
-    if (list->result == 0)
-        list->result = result;
-    if (--list->pages_out == 0) {
-        list->is_task = true;
-        (void)pthread_cond_signal(&list->cloud->wake);
+    {
+        LOCK_SCOPE(&list->cloud->mutex);
+        if (list->result == 0)
+            list->result = result;
+        last = --list->pages_out == 0;
     }
+    if (last)
+        end_pages(list);
 }
 
 static void ask_page(struct listing *list, int number, enum call_priority priority,

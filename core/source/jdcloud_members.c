@@ -283,6 +283,8 @@ static void end_fetch(struct image_state *image, int result)
         waiters = STEAL(image->waiters);
         next = STEAL(image->next_waiters);
         image->fetching = false;
+        if (result == 0)
+            image->fresh_ns = image->began_ns;
         image->failed = result < 0 && result != -REFUSAL_INTERRUPTED ? result : 0;
         if (image->prefetch)
             cloud->prefetching--;
@@ -335,7 +337,7 @@ static void members_answered(struct call *call, const struct reply *reply)
     }
     if (members->count > 0)
         qsort(members->pins, members->count, sizeof(*members->pins), compare_pins);
-    writer_submit(cloud->catalog->writer, &members->job);
+    jdcloud_submit(cloud, &members->job);
 }
 
 static void add_waiter(struct refresh **list, struct refresh *waiter)
@@ -484,7 +486,7 @@ static void record_answered(struct call *call, const struct reply *reply)
         record->cloud = cloud;
         record->image = image;
         record->job = (struct job){.lazy = true, .run = record_run, .done = record_done};
-        writer_submit(cloud->catalog->writer, &record->job);
+        jdcloud_submit(cloud, &record->job);
         return;
     }
     if (record) {
@@ -560,7 +562,7 @@ static void quota_answered(struct call *call, const struct reply *reply)
     if (limit && api_read_quota(reply->body, &limit->value, &used) == 0 && limit->value > 0) {
         limit->row = image->row;
         limit->job = (struct job){.lazy = true, .run = limit_run, .done = limit_done};
-        writer_submit(cloud->catalog->writer, &STEAL(limit)->job);
+        jdcloud_submit(cloud, &STEAL(limit)->job);
     }
     free(limit);
     LOCK_SCOPE(&cloud->mutex);

@@ -80,6 +80,7 @@ struct image_state {
     int64_t row;
     char id[VIEW_NAME_SIZE]; /* while its members are asked for */
     struct operation *first, **last;
+    int64_t fresh_ns;  /* of the last list of its members that was merged, 0 = none */
     int64_t opened_ms; /* of the last OPENDIR of its shares/, 0 = never */
     int failed;        /* why its last refresh failed; 0 */
 
@@ -115,8 +116,6 @@ struct listing {
     int result;
     struct refresh *waiters;
     struct refresh *next_waiters;
-    struct listing *task; /* in the keeper's queue */
-    bool is_task;
 };
 
 #define IMAGE_BUCKETS 1024
@@ -136,6 +135,7 @@ struct jdcloud {
 
     /* under mutex */
     bool stopping;
+    struct job *jobs, **last_job; /* for the keeper: the news that answers have brought */
     int away; /* why the cloud cannot be reached: a negative refusal; 0 = it can */
     int64_t away_ns;
     int64_t probe_ms;
@@ -148,6 +148,7 @@ struct jdcloud {
     int64_t sweep_ms; /* when shares/ that were stale were last opened one after the other */
     int64_t visit_ms, visit_row;   /* the last OPENDIR that found a stale shares/ */
     char sweep_id[VIEW_NAME_SIZE]; /* the image after which is prefetched */
+    struct refresh *fill_waiters;  /* who wants the shares of all images to have been asked for */
     int prefetching;               /* calls of the sweep under way */
     int64_t aged_ms;               /* when aged shares were last looked for */
 };
@@ -173,8 +174,9 @@ void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
 struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row);
 /* Ends all of LIST with RESULT. Without the mutex. */
 void jdcloud_end(struct refresh *list, int result);
-/* Wakes the keeper. Any thread. */
-void jdcloud_wake(struct jdcloud *cloud);
+/* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has answers
+ * to hear. */
+void jdcloud_submit(struct jdcloud *cloud, struct job *job);
 /* Writes an event of the program itself: ACTION of PIN (or NULL) on the image ID. Inside a transaction;
  * EXTRA as in event.h, or NULL. */
 int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const char *action,
@@ -209,8 +211,6 @@ int jdcloud_merge_members(struct jdcloud *cloud, struct connection *connection,
 /* jdcloud_lists.c. */
 void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority priority,
                         bool newer, struct refresh *waiter);
-/* Merges what the lists have brought. Keeper's thread. */
-void jdcloud_merge_lists(struct jdcloud *cloud);
 
 /* jdcloud_keeper.c. */
 void *jdcloud_keep(void *cloud);

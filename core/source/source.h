@@ -57,6 +57,7 @@ struct refresh {
     int64_t image;        /* row, or 0 for the lists of images */
     bool shares;          /* of IMAGE: its shares, not its attributes */
     bool received;        /* for visit(), without IMAGE: shared/, not private/ */
+    bool every;           /* for visit(), without IMAGE: the shares of all images (by-account/) */
     bool all;             /* without IMAGE: the shares in use as well */
     /* Whether nobody waits any more. May be NULL. */
     bool (*interrupted)(struct refresh *refresh);

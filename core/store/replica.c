@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* The limit of accounts an image is the cloud's; the setting is not looked at. */
+#define NO_LIMIT 1000000
+
 static int describe(struct store *store, int result, struct buffer *error)
 {
     if (error->length == 0)
@@ -39,12 +42,14 @@ static int claim(struct store *store, const char *source, struct buffer *error)
     return result < 0 ? describe(store, result, error) : 0;
 }
 
-int replica_open(const char *path, const char *source, struct store *store, struct buffer *error)
+int replica_open(const char *path, const char *source, struct store *store, bool *created,
+                 struct buffer *error)
 {
     int result = 0;
 
-    if (access(path, F_OK) < 0 && errno == ENOENT) {
-        result = store_create(path, source, RULES_DEFAULT_LIMIT, SNAPSHOTS_ENCRYPTED, error);
+    *created = access(path, F_OK) < 0 && errno == ENOENT;
+    if (*created) {
+        result = store_create(path, source, NO_LIMIT, SNAPSHOTS_ENCRYPTED, error);
         if (result < 0)
             return result;
     }
@@ -55,6 +60,15 @@ int replica_open(const char *path, const char *source, struct store *store, stru
     if (result < 0)
         store_close(store);
     return result;
+}
+
+void replica_discard(struct store *store)
+{
+    CLEANUP_FREE char *path = store->path ? strdup(store->path) : NULL;
+
+    store_close(store);
+    if (path)
+        store_remove(path);
 }
 
 int replica_setting(struct connection *connection, const char *name, char value[VIEW_NAME_SIZE])

@@ -13,10 +13,13 @@
 #include "core/store/write.h"
 
 /* Opens the replica PATH of SOURCE (the words that tell it from every other), and makes it where it is
- * not there (0600). It is this process's alone while it is open. Returns 0, or a negative errno with
+ * not there (0600; *CREATED tells). It is this process's alone while it is open. Returns 0, or a negative errno with
  * ERROR set: -EBUSY where another process has it, -EINVAL where it is of another source. */
-int replica_open(const char *path, const char *source, struct store *store,
+int replica_open(const char *path, const char *source, struct store *store, bool *created,
                  struct buffer *error) MUST_CHECK;
+
+/* Closes STORE and removes its files: it was created in vain. */
+void replica_discard(struct store *store);
 
 /* Reads setting NAME into VALUE, "" where it is not set. 0 or a negative refusal/errno. */
 int replica_setting(struct connection *connection, const char *name,

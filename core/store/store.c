@@ -20,10 +20,9 @@ static int fail(struct buffer *error, int result, const char *path, const char *
     return result;
 }
 
-/* Removes a new file that could not be finished, and what SQLite may leave beside it. */
-static void remove_unfinished(const char *path)
+void store_remove(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         CLEANUP_BUFFER struct buffer name = BUFFER_INIT(1 << 16);
@@ -64,7 +63,7 @@ int store_create(const char *path, const char *source, int64_t limit, enum snaps
         connection_close(&connection);
     }
     if (result < 0)
-        remove_unfinished(path);
+        store_remove(path);
     return -refusal_errno(result);
 }
 

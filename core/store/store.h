@@ -19,6 +19,9 @@ struct store {
 int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
                  struct buffer *error) MUST_CHECK;
 
+/* Removes the file PATH and those that belong to it. */
+void store_remove(const char *path);
+
 /* Opens the registry PATH, for writing if that is possible, else for reading; store->mode tells. An
  * older schema is brought up to date. Where the directory cannot hold the side files of a reader,
  * the file is opened as immutable, if no writer left a log beside it. Returns 0, or a negative

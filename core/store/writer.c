@@ -212,9 +212,18 @@ static void run_batch(struct writer *writer, struct job *jobs)
 void writer_submit(struct writer *writer, struct job *job)
 {
     job->next = NULL;
+    writer_submit_all(writer, job);
+}
+
+void writer_submit_all(struct writer *writer, struct job *first)
+{
+    struct job *last = first;
+
+    while (last->next)
+        last = last->next;
     (void)pthread_mutex_lock(&writer->mutex);
-    *writer->last = job;
-    writer->last = &job->next;
+    *writer->last = first;
+    writer->last = &last->next;
     if (writer->committing) {
         (void)pthread_mutex_unlock(&writer->mutex);
         return;

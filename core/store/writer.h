@@ -54,6 +54,9 @@ void writer_free(struct writer *writer);
  * thread. */
 void writer_submit(struct writer *writer, struct job *job);
 
+/* The same for all jobs of the list that begins with FIRST: they share a commit. */
+void writer_submit_all(struct writer *writer, struct job *first);
+
 /* From now on waiting for the lock is given up, so that a daemon that ends does not wait for
  * another process. Any thread. */
 void writer_stop(struct writer *writer);

@@ -1,0 +1,51 @@
+/* Memory for keys: see the header. */
+#include "core/cloud/secret.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Before the caller's bytes: how much is mapped. As wide as any alignment asks. */
+#define HEAD 64
+
+void *secret_new(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (size > SIZE_MAX - HEAD - page)
+        return NULL;
+    size_t mapped = (size + HEAD + page - 1) / page * page;
+    char *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    if (madvise(memory, mapped, MADV_DONTDUMP) < 0) {
+        (void)munmap(memory, mapped);
+        return NULL;
+    }
+    /* The limit of locked memory is small for everybody but root; the rest is done without it. */
+    (void)mlock(memory, mapped);
+    memcpy(memory, &mapped, sizeof(mapped));
+    return memory + HEAD;
+}
+
+char *secret_copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = secret_new(size);
+
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+void secret_free(void *memory)
+{
+    size_t mapped = 0;
+
+    if (!memory)
+        return;
+    char *start = (char *)memory - HEAD;
+    memcpy(&mapped, start, sizeof(mapped));
+    explicit_bzero(start, mapped);
+    (void)munmap(start, mapped);
+}

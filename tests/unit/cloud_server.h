@@ -1,0 +1,49 @@
+/*
+ * A small HTTP server in this process, for the tests of the cloud's client: on a port of its own on
+ * the loopback interface, a thread a connection, with answers in the order of a script. What it was
+ * asked can be looked at.
+ */
+#ifndef TESTS_UNIT_CLOUD_SERVER_H
+#define TESTS_UNIT_CLOUD_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum cloud_way {
+    CLOUD_ANSWER,
+    CLOUD_HANG,  /* answer when cloud_server_release() is called; not at all at the server's end */
+    CLOUD_CLOSE, /* close without a word */
+    CLOUD_CUT,   /* close in the middle of the body */
+    CLOUD_FLOOD, /* a body without an end */
+};
+
+struct cloud_answer {
+    int status; /* 0: 200 */
+    const char *body;
+    const char *headers; /* more lines, each with \r\n; NULL for none */
+    enum cloud_way way;
+};
+
+struct cloud_server;
+
+/* The last answer of the SCRIPT, which is borrowed, is given again and again. */
+struct cloud_server *cloud_server_new(const struct cloud_answer *script, size_t count);
+void cloud_server_free(struct cloud_server *server);
+
+/* "http://127.0.0.1:PORT" */
+const char *cloud_server_endpoint(const struct cloud_server *server);
+
+/* What came so far. */
+int cloud_server_requests(struct cloud_server *server);
+int cloud_server_connections(struct cloud_server *server);
+/* Waits until that many requests have come; fails the test where they do not. */
+void cloud_server_wait(struct cloud_server *server, int requests);
+/* Lets the requests that hang now, and those to come, be answered. */
+void cloud_server_release(struct cloud_server *server);
+
+/* The request NUMBER (from 0), its head and its body. Valid as long as the server. */
+const char *cloud_server_request(struct cloud_server *server, int number);
+/* Its header NAME, "" where it has none. Valid until the next call. */
+const char *cloud_server_header(struct cloud_server *server, int number, const char *name);
+
+#endif
