@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# Killing the program while it changes things, and what is then true: for suites that have loaded
+# cloud_helpers.
+
+# change_for_ever PIN LOG IMAGE...: shares each image with PIN and cancels that, over and over, until a
+# call fails. LOG gets a line before each call, and one after each success.
+change_for_ever()
+{
+    local pin=$1 log=$2 image
+
+    shift 2
+    while :; do
+        for image; do
+            echo "begun share $image $pin" >>"$log"
+            : 2>/dev/null >"$MNT/private/$image/shares/$pin" || return 0
+            echo "done share $image $pin" >>"$log"
+        done
+        for image; do
+            echo "begun cancel $image $pin" >>"$log"
+            rm "$MNT/private/$image/shares/$pin" 2>/dev/null || return 0
+            echo "done cancel $image $pin" >>"$log"
+        done
+    done
+}
+
+# acknowledged_holds LOG IMAGE PIN: if the last that was begun there was acknowledged, the cloud has it.
+acknowledged_holds()
+{
+    local word action held=cancel
+
+    read -r word action _ <<<"$(grep " $2 $3\$" "$1" | tail -n 1)"
+    [ "$word" = 'done' ] || return 0
+    cloud_shares "$2" | grep -qxF "$3" && held=share
+    [ "$action" = "$held" ] || {
+        printf '%s of %s with %s was acknowledged, and the cloud does not have it\n' \
+            "$action" "$2" "$3" >&2
+        return 1
+    }
+}
+
+# crash_rounds COUNT: so often the program is killed in the middle, mounted again, and compared.
+crash_rounds()
+{
+    local round pin pids pid image lost=0
+    local -a images=("$CLOUD_GOLDEN" "$CLOUD_WEB")
+
+    add_accounts k%d 1 4
+    tell set latency_ms=15 latency_jitter_ms=15
+    for ((round = 1; round <= $1; round++)); do
+        mount_cloud "$BATS_TEST_TMPDIR/crash"
+        ls "$MNT"/private/{"$CLOUD_GOLDEN","$CLOUD_WEB"}/shares >/dev/null
+        pids=
+        for pin in k{1..4}; do
+            change_for_ever $pin "$BATS_TEST_TMPDIR/log.$pin" "${images[@]}" 3>&- &
+            pids+=" $!"
+        done
+        pid=$(daemon_pid "$MNT")
+        sleep 0.$((RANDOM % 4))$((RANDOM % 10))
+        kill -KILL "$pid"
+        for pin in $pids; do wait "$pin"; done
+        umount -l "$MNT"
+
+        mount_cloud "$BATS_TEST_TMPDIR/crash"
+        [[ $(status_of unsettled) == 0* ]] || ((lost += 1))
+        for image in "${images[@]}"; do
+            wait_for 3 agrees "$image"
+            for pin in k{1..4}; do
+                acknowledged_holds "$BATS_TEST_TMPDIR/log.$pin" "$image" $pin
+            done
+        done
+        unmount "$MNT"
+    done
+    printf '# %d changes were acknowledged; after %d of %d kills something was unsettled\n' \
+        "$(cat "$BATS_TEST_TMPDIR"/log.* | grep -c ^done)" $lost "$1" >&3
+}

@@ -1,0 +1,295 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2012,SC2086  # ls is tested here; ids of images need no quotes
+# Nothing is lost, and nothing invented: what touch and rm say holds, whatever happens on the way; and where
+# nobody knows what became of a change, it is found out.
+
+load helpers
+load cloud_helpers
+load cloud_crash
+
+setup()
+{
+    export LC_ALL=C.UTF-8
+    start_cloud
+}
+
+# mount_known [ARGS of mount_cloud]: with the shares of golden (none) and web (alice, bob) read.
+mount_known()
+{
+    mount_cloud "$@"
+    GOLDEN=$MNT/private/$CLOUD_GOLDEN/shares
+    WEB=$MNT/private/$CLOUD_WEB/shares
+    ls "$GOLDEN" "$WEB" >/dev/null
+}
+
+# settled: nothing is unknown any more.
+settled()
+{
+    status_is unsettled '0 changes'
+}
+
+assert_settled()
+{
+    within "$1" 'settled' settled
+    agrees $CLOUD_GOLDEN $CLOUD_WEB
+}
+
+# --- the answer is missing ---
+
+@test "a share whose answer comes too late fails, and appears when it is known to be made" {
+    mount_known -o timeout=1
+    tell fault shareImage delay ms=2500
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    assert_output --partial 'Connection timed out'
+    assert_event_has action=share pin=alice errno=ETIMEDOUT unsettled=yes
+    # Until that is known it is not there.
+    assert_equal "$(listed $CLOUD_GOLDEN)" ''
+    assert_not_exists "$GOLDEN/alice"
+    assert_equal "$(status_of unsettled)" '1 change'
+    run cat "$MNT/status"
+    assert_output --regexp "unsettled.*$CLOUD_GOLDEN.*alice"
+    assert_settled 10
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_event_has action=share image=$CLOUD_GOLDEN pin=alice settled=made
+}
+
+@test "a share that the cloud has made without an answer appears; touch has failed all the same" {
+    mount_known -o timeout=1
+    tell fault shareImage hang applied=true
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    tell clear
+    assert_settled 8
+    assert_exists "$GOLDEN/alice"
+    assert_event_has action=share pin=alice settled=made
+    # It is an ordinary share now.
+    rm "$GOLDEN/alice"
+    assert_cloud_shares $CLOUD_GOLDEN
+}
+
+@test "a share that the cloud has not made is forgotten, with an event" {
+    mount_known -o timeout=1
+    tell fault shareImage hang
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    tell clear
+    assert_settled 16
+    assert_cloud_shares $CLOUD_GOLDEN
+    assert_event_has action=share pin=alice settled=not-made
+    assert_not_exists "$GOLDEN/alice"
+    touch "$GOLDEN/alice"
+    assert_cloud_shares $CLOUD_GOLDEN alice
+}
+
+@test "a cancel without an answer leaves the entry until it is known" {
+    mount_known -o timeout=1
+    tell fault unShareImage hang applied=true image=$CLOUD_WEB pin=alice
+    run rm "$WEB/alice"
+    assert_failure 1
+    assert_exists "$WEB/alice"
+    assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
+    tell clear
+    assert_settled 8
+    assert_equal "$(listed $CLOUD_WEB)" bob
+    assert_event_has action=cancel pin=alice settled=made
+}
+
+@test "a cancel that the cloud has not carried out leaves the entry for good" {
+    mount_known -o timeout=1
+    tell fault unShareImage hang
+    run rm "$WEB/alice"
+    assert_failure 1
+    tell clear
+    assert_settled 16
+    assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
+    assert_event_has action=cancel pin=alice settled=not-made
+    rm "$WEB/alice"
+    assert_cloud_shares $CLOUD_WEB bob
+}
+
+@test "rm -f of a share that nobody knows of does not say that it is gone" {
+    mount_known -o timeout=1
+    tell fault shareImage hang applied=true
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    # The cloud has it; nothing may exit 0 that leaves it there.
+    tell fault '*' hang
+    run rm -f "$GOLDEN/alice"
+    assert_failure 1
+}
+
+@test "the opposite of what is unsettled waits, and what is done then holds" {
+    mount_known -o timeout=3
+    tell fault unShareImage hang times=1 applied=true
+    run rm "$WEB/alice"
+    assert_failure 1
+    wait_for 8 status_is online yes
+    touch "$WEB/alice"
+    assert_cloud_shares $CLOUD_WEB alice bob
+    assert_settled 10
+}
+
+# --- the connection or the service fails in the middle ---
+
+@test "a connection that is reset after the cloud has carried out the change is looked after" {
+    mount_known
+    for how in reset close; do
+        tell fault shareImage $how applied=true times=1
+        touch "$GOLDEN/alice"
+        assert_cloud_shares $CLOUD_GOLDEN alice
+        tell fault unShareImage $how applied=true times=1
+        rm "$GOLDEN/alice"
+        assert_cloud_shares $CLOUD_GOLDEN
+        agrees $CLOUD_GOLDEN
+    done
+    assert_equal "$(status_of unsettled)" '0 changes'
+}
+
+@test "an error or half an answer after the cloud has carried out the change is looked after" {
+    mount_known
+    for how in 'error row=internal' 'error row=timing-out body=html' 'cut at=10' garbage; do
+        # shellcheck disable=SC2086
+        tell fault shareImage $how applied=true times=1
+        touch "$GOLDEN/alice"
+        assert_cloud_shares $CLOUD_GOLDEN alice
+        # shellcheck disable=SC2086
+        tell fault unShareImage $how applied=true times=1
+        rm "$GOLDEN/alice"
+        assert_cloud_shares $CLOUD_GOLDEN
+        agrees $CLOUD_GOLDEN
+    done
+}
+
+@test "an error that stays although the change was made fails, and what is true is found out" {
+    mount_known
+    tell fault '*' error row=internal applied=true
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    assert_output --partial 'Remote I/O error'
+    assert_not_exists "$GOLDEN/alice"
+    run rm "$WEB/alice"
+    assert_failure 1
+    assert_exists "$WEB/alice"
+    tell clear
+    assert_settled 8
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_cloud_shares $CLOUD_WEB bob
+}
+
+# held_then_killed: the cloud ends while a touch and an rm hang there; sets FAILED to what they say.
+held_then_killed()
+{
+    local one two
+
+    tell fault '["shareImage"]' hang 2>/dev/null || tell fault shareImage hang
+    tell fault unShareImage hang
+    touch "$GOLDEN/alice" 2>/dev/null 3>&- &
+    one=$!
+    rm "$WEB/alice" 2>/dev/null 3>&- &
+    two=$!
+    wait_for 5 requests_held 2
+    end_cloud KILL
+    FAILED=
+    for pid in $one $two; do
+        if wait $pid; then FAILED+=' no'; else FAILED+=' yes'; fi
+    done
+}
+
+@test "a cloud that dies with the request: both fail, and after its return its word counts" {
+    mount_known
+    held_then_killed
+    assert_equal "$FAILED" ' yes yes'
+    assert_equal "$(listed $CLOUD_GOLDEN)" ''
+    assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
+    assert_equal "$(status_of unsettled)" '2 changes'
+    # It had made the share, and the cancel as well.
+    start_cloud_again
+    tell share $CLOUD_GOLDEN alice
+    tell cancel $CLOUD_WEB alice
+    wait_for 5 status_is online yes
+    assert_settled 10
+    assert_event_has action=share pin=alice settled=made
+    assert_event_has action=cancel pin=alice settled=made
+}
+
+@test "what was unsettled when the mount ended is settled by the next one" {
+    mount_known
+    held_then_killed
+    unmount "$MNT"
+    start_cloud_again
+    tell share $CLOUD_GOLDEN alice
+    mount_cloud
+    assert_settled 10
+    assert_event_has action=share pin=alice settled=made
+    assert_cloud_shares $CLOUD_WEB alice bob
+}
+
+# --- lists that lag ---
+
+@test "one's own changes are there at once and stay, while the cloud's list lags" {
+    tell set lag_ms=1500
+    mount_known
+    start=$(now_ms)
+    touch "$GOLDEN/alice"
+    rm "$WEB/alice"
+    for _ in 1 2 3; do
+        touch "$GOLDEN" "$WEB"
+        [ "$(now_ms)" -lt $((start + 1400)) ] || break
+        assert_equal "$(control members --visible $CLOUD_GOLDEN)" ''
+        assert_equal "$(listed $CLOUD_GOLDEN)" alice
+        assert_equal "$(listed $CLOUD_WEB)" bob
+        touch "$MNT/private"
+        assert_equal "$(listed $CLOUD_GOLDEN)" alice
+    done
+    sleep $((start / 1000 + 2 - $(date +%s))).1
+    agrees $CLOUD_GOLDEN $CLOUD_WEB
+    refute event_has action=vanished
+    refute event_has action=appeared
+}
+
+@test "a list that flaps between before and after does not flap here" {
+    tell set lag_ms=2000 lag_mode=flapping
+    mount_known
+    touch "$GOLDEN/alice"
+    rm "$WEB/bob"
+    for _ in {1..8}; do
+        touch "$GOLDEN" "$WEB"
+        assert_equal "$(listed $CLOUD_GOLDEN)" alice
+        assert_equal "$(listed $CLOUD_WEB)" alice
+    done
+}
+
+@test "share, cancel and share again are in order, while the list lags" {
+    tell set lag_ms=500
+    mount_known
+    for _ in {1..5}; do
+        touch "$GOLDEN/alice"
+        assert_exists "$GOLDEN/alice"
+        rm "$GOLDEN/alice"
+        assert_not_exists "$GOLDEN/alice"
+    done
+    touch "$GOLDEN/alice"
+    assert_equal "$(control requests | grep -c '"operation": ".*hareImage"')" 11
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    sleep 0.6
+    agrees $CLOUD_GOLDEN
+}
+
+@test "a share of unknown outcome is found although the list lags" {
+    tell set lag_ms=2500
+    mount_known -o timeout=1
+    tell fault shareImage hang applied=true
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    tell clear
+    assert_settled 12
+    assert_event_has action=share pin=alice settled=made
+    assert_equal "$(listed $CLOUD_GOLDEN)" alice
+}
+
+# --- the program is killed ---
+
+@test "after a dozen kills nothing acknowledged is lost, and nothing is there that the cloud has not" {
+    crash_rounds 12
+}
