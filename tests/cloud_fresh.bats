@@ -161,12 +161,11 @@ missing()
     assert_equal "$(ls "$MNT/private" | wc -l)" 255
     # The second page of three, and its repetitions.
     for fault in 'error row=internal' 'error row=api-disabled' garbage 'cut at=1000' \
-        'answer http=200 body={"requestId":"r","result":{}}' \
         'answer http=200 body={"requestId":"r"}'; do
         # shellcheck disable=SC2086
         tell fault describeImages $fault skip=1
         run touch "$MNT/private"
-        assert_failure
+        [ $status -eq 1 ] || fail "no failure after: $fault"
         assert_equal "$fault: $(ls "$MNT/private" | wc -l)" "$fault: 255"
         tell clear
     done
@@ -174,7 +173,7 @@ missing()
         # shellcheck disable=SC2086
         tell fault describeImageMembers $fault
         run touch "$WEB"
-        assert_failure
+        [ $status -eq 1 ] || fail "no failure after: $fault"
         assert_equal "$fault: $(ls "$WEB")" "$fault: "$'alice\nbob'
         tell clear
     done
@@ -191,6 +190,11 @@ missing()
     assert_equal "$(ls "$MNT/private" | wc -l)" 5
     tell clear
     refute event_has action=vanished
+    # Nor does an answer that tells neither images nor their number.
+    tell fault describeImages answer http=200 'body={"requestId":"{requestId}","result":{}}'
+    touch "$MNT/private" 2>/dev/null || true
+    assert_equal "$(ls "$MNT/private" | wc -l)" 5
+    tell clear
     # One that is empty, and says so, does.
     tell fault describeImages answer http=200 \
         'body={"requestId":"{requestId}","result":{"images":[],"totalCount":0}}'
@@ -208,7 +212,7 @@ missing()
     touch "$GOLDEN" 2>/dev/null || true
     run ls -A "$GOLDEN"
     assert_success
-    refute_line a/b
+    refute_output --partial a
     run cat "$MNT/status" "$MNT/events"
     refute_output --partial $'\e'
     tell clear
@@ -232,13 +236,15 @@ ECONNREFUSED unlink '$WEB/nobody'
 ECONNREFUSED creat '$WEB/nobody'
 ECONNREFUSED creat '$WEB/alice'
 ECONNREFUSED open_w '$WEB/alice'
-ECONNREFUSED open_trunc '$WEB/alice'
+ECONNREFUSED open_rw '$WEB/alice'
 ECONNREFUSED utime '$WEB/alice' now
 ECONNREFUSED unlink '$WEB/alice'
 OK stat '$WEB/alice'
 OK open_r '$WEB/alice'
 OK opendir '$WEB'
 END
+    run bash -c ': >"$1"' bash "$WEB/alice"
+    assert_failure 1
     for command in "rm -f $WEB/nobody" "touch $WEB/alice" "touch $WEB/nobody"; do
         run $command
         assert_failure 1
@@ -332,9 +338,8 @@ not_doubted()
 
 @test "no secret is in the process list, the environment, the mounts, the tree, or the replica" {
     token=TOKEN0123456789TOKEN0123456789
-    export JDCLOUD_SESSION_TOKEN=$token JDCLOUD_SECURITY_TOKEN=$token
+    TOKEN=$token # an assignment before the function would be in the program's environment
     mount_known
-    unset JDCLOUD_SESSION_TOKEN JDCLOUD_SECURITY_TOKEN
     touch "$GOLDEN/alice"
     tell fault shareImage error row=signature
     run touch "$GOLDEN/carol"

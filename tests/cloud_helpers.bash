@@ -116,7 +116,7 @@ lists_known()
 # mount_cloud_only [-o OPTIONS] [DIR]: mounts the account owner of the fake cloud, on a new directory
 # unless DIR is given; sets MNT. OPTIONS go before refresh=60 and timeout=2, and before the endpoint
 # and the state, which is below BATS_TEST_TMPDIR. Does not wait for the lists. KEY and SECRET may be
-# others.
+# others; TOKEN is none unless set.
 mount_cloud_only()
 {
     local options='' number=1 log word
@@ -139,7 +139,7 @@ mount_cloud_only()
     printf '%s\n' "$MNT" >>"$BATS_TEST_TMPDIR/.mounts"
     log=$BATS_TEST_TMPDIR/mount.log
     JDCLOUD_ACCESS_KEY=${KEY-$OWNER_KEY} JDCLOUD_SECRET_KEY=${SECRET-$OWNER_SECRET} \
-        "$IMGSHAREFS" -o "${options#,}" "jdcloud:$REGION" "$MNT" </dev/null >"$log" 2>&1 3>&- || {
+        JDCLOUD_SESSION_TOKEN=${TOKEN-} "$IMGSHAREFS" -o "${options#,}" "jdcloud:$REGION" "$MNT" </dev/null >"$log" 2>&1 3>&- || {
         printf 'mount_cloud: exit status %s: %s\n' $? "$(cat "$log")" >&2
         return 1
     }
