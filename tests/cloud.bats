@@ -38,6 +38,24 @@ golden()
     refute_output --partial '"bob"'
 }
 
+@test "rm works at a mount that has just begun, where no shares/ was listed yet" {
+    mount_cloud
+    golden
+    rm "$WEB/shares/alice"
+    assert_cloud_shares $CLOUD_WEB bob
+    unmount "$MNT"
+    mount_cloud -o "state=$BATS_TEST_TMPDIR/state2"
+    # A pattern opens no shares/ either.
+    rm "$MNT"/private/*/shares/bob
+    assert_cloud_shares $CLOUD_WEB
+    tell share $CLOUD_WEB alice
+    unmount "$MNT"
+    mount_cloud -o "state=$BATS_TEST_TMPDIR/state3"
+    assert_equal "$(errno_of stat "$MNT/by-account/alice")" OK
+    rm -f "$MNT/private/$CLOUD_WEB/shares/alice"
+    assert_cloud_shares $CLOUD_WEB
+}
+
 @test "whatever makes an empty file shares with one request" {
     add_accounts p%d 1 4
     mount_cloud

@@ -177,6 +177,8 @@ quota_known()
     for certificate in expired wrong-name unknown-ca; do
         tell set certificate=$certificate
         tell drop-connections
+        run touch "$MNT/private" # a change could meet the end of the old connection
+        assert_failure 1
         all_end_with EPROTO 2500
         tell set certificate=good
         wait_for 10 online yes

@@ -6,6 +6,7 @@
 #
 # IMGSHARE_BUILD     the build to test (default: build/ in the project)
 # IMGSHARE_SANITIZE  set by tests/run when that build has the sanitizers: see skip_if_sanitized
+# IMGSHARE_TEST_SOURCE  "cloud": the suite runs against the fake cloud: see cloud_source.bash
 
 bats_require_minimum_version 1.5.0
 
@@ -68,6 +69,11 @@ skip_if_sanitized()
     [ -z "${IMGSHARE_SANITIZE-}" ] || skip "${1:-not meaningful under the sanitizers}"
 }
 
+skip_if_cloud()
+{
+    [ "${IMGSHARE_TEST_SOURCE-}" != cloud ] || skip "${1:-about a registry}"
+}
+
 # wait_for SECONDS CMD...: tries CMD every 20 ms until it succeeds; fails after SECONDS and says so.
 wait_for()
 {
@@ -116,7 +122,7 @@ make_sample()
     "$IMGSHARE" import "$registry" "$SAMPLE/images.json" </dev/null
 }
 
-# new_registry [ARGS]: sets REGISTRY to a new sample registry. Without ARGS it is a copy of one that
+# new_registry [ARGS]: sets REGISTRY to a new sample registry, and SOURCE to what df calls it. Without ARGS it is a copy of one that
 # is made once a suite.
 new_registry()
 {
@@ -133,6 +139,7 @@ new_registry()
         make_sample "$master.new" >/dev/null && mv -- "$master.new" "$master" || return
     fi
     cp -- "$master" "$REGISTRY"
+    SOURCE=$(realpath "$REGISTRY")
 }
 
 is_mounted()
@@ -198,6 +205,11 @@ unmount()
 # unmount_all: for teardown. What does not unmount in the normal way is torn down by force.
 unmount_all()
 {
+    unmount_all_mounts
+}
+
+unmount_all_mounts()
+{
     local mnt pid
     local -a mnts=()
 
@@ -260,6 +272,12 @@ assert_shares()
 
     shift
     assert_equal "$(shares_of "$image")" "$(printf '%s\n' "$@" | LC_ALL=C sort)"
+}
+
+# add_account PIN: one more account.
+add_account()
+{
+    "$IMGSHARE" account add "$REGISTRY" "$1"
 }
 
 # all_shares: every share in the registry, as IMAGE_ID PIN, in no particular but always the same order.
@@ -376,3 +394,8 @@ without_fuse()
     # shellcheck disable=SC2016
     unshare -m sh -c 'mount -t tmpfs none /dev && mknod -m 0666 /dev/null c 1 3 && exec "$@"' sh "$@"
 }
+
+if [ "${IMGSHARE_TEST_SOURCE-}" = cloud ]; then
+    # shellcheck source-path=SCRIPTDIR source=cloud_source.bash
+    . "$TESTS/cloud_source.bash"
+fi
