@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2012,SC2086  # ls is tested here; ids of images need no quotes
+# shellcheck disable=SC2010,SC2012,SC2086,SC2153  # ls is tested here; ids of images need no quotes
 # A cloud that is not there, hangs, or is somebody else: every operation ends within its deadline with its
 # errno, nothing else waits, and all goes on when the cloud is back.
 
@@ -193,7 +193,6 @@ quota_known()
     start_cloud
     add_accounts p%02d 1 20
     mount_known
-    before=$(requests_count)
     tell fault shareImage hang
     start=$(now_ms)
     pids=

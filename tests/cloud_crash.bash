@@ -51,7 +51,7 @@ crash_rounds()
         ls "$MNT"/private/{"$CLOUD_GOLDEN","$CLOUD_WEB"}/shares >/dev/null
         pids=
         for pin in k{1..4}; do
-            change_for_ever $pin "$BATS_TEST_TMPDIR/log.$pin" "${images[@]}" 3>&- &
+            change_for_ever "$pin" "$BATS_TEST_TMPDIR/log.$pin" "${images[@]}" 3>&- &
             pids+=" $!"
         done
         pid=$(daemon_pid "$MNT")
@@ -65,7 +65,7 @@ crash_rounds()
         for image in "${images[@]}"; do
             wait_for 3 agrees "$image"
             for pin in k{1..4}; do
-                acknowledged_holds "$BATS_TEST_TMPDIR/log.$pin" "$image" $pin
+                acknowledged_holds "$BATS_TEST_TMPDIR/log.$pin" "$image" "$pin"
             done
         done
         unmount "$MNT"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2010,SC2012,SC2086  # ls is tested here; ids of images need no quotes
+# shellcheck disable=SC2009,SC2010,SC2012,SC2034,SC2086,SC2089,SC2090,SC2153  # ls is tested here; ids of images need no quotes
 # How soon others' changes are seen, what a failed refresh leaves, what is not said when nobody has been able
 # to ask for long, and that no secret is anywhere.
 

@@ -176,6 +176,12 @@ agrees()
     done
 }
 
+# quota_is IMAGE TEXT
+quota_is()
+{
+    [ "$(cat "$MNT/private/$1/quota")" = "$2" ]
+}
+
 # status_of KEY: the value of that line of the file status.
 status_of()
 {
@@ -212,7 +218,7 @@ assert_refused()
 {
     local errno=$1 code=$2 action=$3 image=$4 pin=$5 call=creat path
 
-    [ "$action" = share ] || call=unlink
+    [ "$action" = share ] || call="unlink"
     path=$MNT/private/$image/shares/$pin
     assert_equal "$pin $(errno_of $call "$path")" "$pin $errno"
     assert_event_has "action=$action" "image=$image" "pin=$pin" outcome=refused "errno=$errno" \

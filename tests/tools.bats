@@ -95,7 +95,15 @@ teardown()
     assert_output $'directory 755\nregular file 444\nregular file 440'
 }
 
+# limit_known IMAGE: a cloud is asked for it when shares/ is opened first.
+limit_known()
+{
+    ls "$1/shares" >/dev/null
+    wait_for 5 grep -q '/[0-9]' "$1/quota"
+}
+
 @test "cat of every attribute of an image" {
+    limit_known $mysql
     for row in "id $IMG_MYSQL" 'name mysql-8.0' 'status available' 'description ' 'platform Ubuntu' \
         'os_type linux' 'os_version 20.04' 'architecture x86_64' 'size_mb 3812' 'system_disk_gb 40' \
         'root_device cloudDisk' 'snapshot ' 'created 2021-02-03 09:12:44' 'owner jcloud-demo' \
@@ -246,6 +254,7 @@ teardown()
     assert_shares $IMG_MYSQL bob
     rm $full/shares/{alice,bob} $full/shares/dept-0*
     assert_shares $IMG_FULL carol dept-{10..17}
+    limit_known $full
     assert_equal "$(cat $full/quota)" 9/20
     rm -f $mysql/shares/bob
     assert_shares $IMG_MYSQL
