@@ -1,7 +1,8 @@
 /*
  * What the files of the JD Cloud source share: its state, who may touch what, and the calls between them.
  *
- *   jdcloud.c          opening, closing, and what others ask: describe, quota, confirmed, doubt
+ *   jdcloud_open.c     opening: region, key, replica, account
+ *   jdcloud.c          what others ask: describe, refresh, visit, doubt, close
  *   jdcloud_place.c    where a replica lies
  *   jdcloud_pin.c      finding out the account's own pin
  *   jdcloud_change.c   a change from its decision to its settlement
@@ -168,6 +169,8 @@ int jdcloud_find_pin(struct jdcloud *cloud, char pin[VIEW_NAME_SIZE],
                      struct buffer *error) MUST_CHECK;
 
 /* jdcloud.c. */
+/* What a source does. Static. */
+const struct source_ops *jdcloud_table(void);
 /* What a reply tells of the way to the cloud. Without the mutex. */
 void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
 /* The state of image ROW, made where it is new; NULL without memory. Under the mutex. */
