@@ -20,7 +20,7 @@
 #define JOURNAL_MAX 256
 
 /* Between two questions for the limit of an image. */
-#define QUOTA_MS (3600 * 1000)
+#define QUOTA_MS (3600 * 1000LL)
 
 /* --- merging --- */
 

@@ -28,7 +28,7 @@
 #define VISIT_WAIT_MS 5000
 
 /* Shares that were opened so recently are kept fresh. */
-#define IN_USE_MS (600 * 1000)
+#define IN_USE_MS (600 * 1000LL)
 
 /* How long the member list may lag behind a change ("the display may lag, press refresh", without a
  * figure): a change without an answer that is not in the list by then was not made; one with an answer
