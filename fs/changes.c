@@ -65,8 +65,10 @@ static void request_done(struct change *change, int result)
     struct tree_node node = {0};
 
     if (result < 0 || request->answer == ANSWER_NOTHING) {
-        /* A gone image: the kernel looks its path up again, and says ENOENT by itself. */
-        reply_error(request->fuse, result == -REFUSAL_IMAGE_GONE ? -ESTALE : result);
+        /* A gone image: the kernel looks its path up again, and says ENOENT by itself. Not where it is
+         * a cloud that says so, and our list still has it: the kernel would send it once more. */
+        bool stale = result == -REFUSAL_IMAGE_GONE && !change->catalog->source.remote;
+        reply_error(request->fuse, stale ? -ESTALE : result);
     } else {
         tree_make_share(request->mount, change->share, change->created_ns, &node);
         if (request->answer == ANSWER_CREATE) {
@@ -337,6 +339,15 @@ static void refresh_done(struct refresh *refresh, int result)
     free(request);
 }
 
+static bool refresh_interrupted(struct refresh *refresh)
+{
+    const struct refresh_request *request =
+        (struct refresh_request *)(void *)((char *)refresh -
+                                           offsetof(struct refresh_request, refresh));
+
+    return fuse_req_interrupted(request->fuse) != 0;
+}
+
 static void refresh(fuse_req_t fuse, const struct call *call)
 {
     struct refresh_request *request = calloc(1, sizeof(*request));
@@ -350,6 +361,7 @@ static void refresh(fuse_req_t fuse, const struct call *call)
     request->refresh = (struct refresh){
         .image = image_of(&call->inode, NULL),
         .shares = call->inode.kind == INODE_SHARES,
+        .interrupted = refresh_interrupted,
         .done = refresh_done,
     };
     catalog_refresh(call->mount->catalog, &request->refresh);
@@ -399,9 +411,15 @@ void operation_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, 
     if (to_set & (times | now) && !share && !directory)
         refusal = -REFUSAL_TREE_MODE;
 
+    struct view_share own = {0};
+    if (share && to_set & (times | now) && view_share(call.view, call.inode.row, &own) == 0)
+        result = files_doubt(&call, &own);
+
     if (refusal < 0)
         change_refuse(fuse, to_set & FUSE_SET_ATTR_SIZE ? "truncate" : "setattr", &call.inode, NULL,
                       refusal);
+    else if (result < 0)
+        reply_error(fuse, result);
     else if (directory && (to_set & now) == now && node.status.st_nlink > 0)
         refresh(fuse, &call); /* explicit times (rsync, tar, cp -a) are accepted and ignored */
     else

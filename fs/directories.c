@@ -2,6 +2,7 @@
 #include "fs/operations.h"
 
 #include "fs/list.h"
+#include "fs/notify.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,10 +13,75 @@
  * one that a reader stands on was removed (a kernel bug: shares/ with names of 1..8 bytes showed
  * it). In private/ and in an image's directory nothing is ever removed, and what is added is told
  * by notification. */
-static bool is_listing_kept(enum inode_kind kind)
+static bool is_listing_kept(const struct mount *mount, enum inode_kind kind)
 {
+    /* In a cloud images are removed. */
+    if (kind == INODE_PRIVATE && mount->catalog->source.remote)
+        return false;
     return kind == INODE_ROOT || kind == INODE_ACCOUNT || kind == INODE_BY_NAME ||
            kind == INODE_PRIVATE || kind == INODE_IMAGE;
+}
+
+/* An OPENDIR that waits for news. */
+struct visit_request {
+    struct refresh refresh;
+    fuse_req_t fuse;
+    struct fuse_file_info info;
+    struct mount *mount;
+};
+
+static struct visit_request *visit_of(struct refresh *refresh)
+{
+    return (struct visit_request *)(void *)((char *)refresh -
+                                            offsetof(struct visit_request, refresh));
+}
+
+static bool visit_interrupted(struct refresh *refresh)
+{
+    return fuse_req_interrupted(visit_of(refresh)->fuse) != 0;
+}
+
+static void visit_done(struct refresh *refresh, int result)
+{
+    struct visit_request *request = visit_of(refresh);
+
+    if (result < 0)
+        reply_error(request->fuse, result);
+    else
+        (void)fuse_reply_open(request->fuse, &request->info);
+    notifier_wake(request->mount->notifier);
+    free(request);
+}
+
+/* Lets the source look for news of the directory before it is opened: the one place where waiting harms
+ * nobody. False where there is nothing to wait for. */
+static bool visit(fuse_req_t fuse, const struct call *call, const struct fuse_file_info *info)
+{
+    enum inode_kind kind = call->inode.kind;
+    bool received = kind == INODE_SHARED || kind == INODE_OWNERS || kind == INODE_OWNER;
+    bool images = received || kind == INODE_PRIVATE || kind == INODE_NAMES;
+    struct visit_request *request = NULL;
+
+    bool every = kind == INODE_BY_ACCOUNT || kind == INODE_RECIPIENT;
+
+    if (!images && !every && kind != INODE_SHARES)
+        return false;
+    request = calloc(1, sizeof(*request));
+    if (!request)
+        return false;
+    request->fuse = fuse;
+    request->info = *info;
+    request->mount = call->mount;
+    request->refresh = (struct refresh){
+        .image = kind == INODE_SHARES ? call->inode.row : 0,
+        .received = received,
+        .every = every,
+        .interrupted = visit_interrupted,
+        .done = visit_done,
+    };
+    struct source *source = &call->mount->catalog->source;
+    source->ops->visit(source, call->view, &request->refresh);
+    return true;
 }
 
 void operation_opendir(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
@@ -32,9 +98,10 @@ void operation_opendir(fuse_req_t request, fuse_ino_t number, struct fuse_file_i
         reply_error(request, result);
         return;
     }
-    info->cache_readdir = is_listing_kept(call.inode.kind);
+    info->cache_readdir = is_listing_kept(call.mount, call.inode.kind);
     info->keep_cache = info->cache_readdir;
-    (void)fuse_reply_open(request, info);
+    if (!call.mount->catalog->source.remote || !visit(request, &call, info))
+        (void)fuse_reply_open(request, info);
 }
 
 static void read_directory(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset,

@@ -44,12 +44,22 @@ void files_set_share(struct fuse_file_info *info)
     info->fh = 0;
 }
 
+int files_doubt(const struct call *call, const struct view_share *share)
+{
+    int64_t valid_ns = 0;
+
+    return catalog_doubt(call->mount->catalog, call->view, share->image, share->pin, &valid_ns);
+}
+
 static void open_share(fuse_req_t request, fuse_ino_t number, const struct call *call,
                        struct fuse_file_info *info)
 {
     struct view_share share = {0};
     int result = view_share(call->view, call->inode.row, &share);
 
+    /* Who opens it for writing, or to make it, takes it for confirmed that it is there. */
+    if (result == 0 && (info->flags & O_ACCMODE) != O_RDONLY)
+        result = files_doubt(call, &share);
     if (result == 0)
         result = tally_add(&call->mount->opens, number, share.created_ns);
     if (result < 0) {

@@ -134,6 +134,11 @@ static void tell_inodes(struct notifier *notifier, const struct feed_row *row)
         if (strcmp(row->pin, notifier->mount->catalog->pin) == 0)
             drop_inode(notifier, inode_number(INODE_SHARED, 0));
         break;
+    case FEED_REMOVED:
+        drop_inode(notifier, inode_number(INODE_PRIVATE, 0));
+        drop_inode(notifier, inode_number(INODE_IMAGE, row->first));
+        drop_inode(notifier, inode_number(INODE_SHARES, row->first));
+        break;
     case FEED_IMPORTED:
     default:
         drop_inode(notifier, inode_number(INODE_PRIVATE, 0));
@@ -158,6 +163,10 @@ static void tell_names(struct notifier *notifier, const struct feed_row *row)
         drop_name(notifier, inode_number(INODE_SHARES, row->first), row->pin);
         if (strcmp(row->pin, notifier->mount->catalog->pin) == 0)
             for_images(notifier, row->first, row->first, drop_shared_name);
+        break;
+    case FEED_REMOVED:
+        drop_name(notifier, inode_number(INODE_PRIVATE, 0), row->pin);
+        drop_name(notifier, inode_number(INODE_SHARED, 0), row->pin);
         break;
     case FEED_IMPORTED:
     default:

@@ -52,6 +52,22 @@ static void operation_init(void *user_data, struct fuse_conn_info *connection)
     connection->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
 }
 
+/* NAME is not in the directory of CALL: for how long the kernel may believe that. Where nobody has heard
+ * from the authority for long, not even that is known: a negative refusal/errno. */
+static int deny(const struct call *call, const char *name, struct fuse_entry_param *entry)
+{
+    int64_t valid_ns = 0;
+    int result = 0;
+
+    entry->entry_timeout = tree_negative_timeout(call->mount, &call->inode);
+    if (call->inode.kind != INODE_SHARES)
+        return 0;
+    result = catalog_doubt(call->mount->catalog, call->view, call->inode.row, name, &valid_ns);
+    if (result == 0 && entry->entry_timeout > (double)valid_ns / 1e9)
+        entry->entry_timeout = (double)valid_ns / 1e9;
+    return result;
+}
+
 static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
     struct call call = {0};
@@ -64,8 +80,8 @@ static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *
     if (result == 0)
         entry = call_entry(&node);
     else if (result == -ENOENT) /* inode 0: there is no such name, and that may be remembered */
-        entry.entry_timeout = tree_negative_timeout(call.mount, &call.inode);
-    else {
+        result = deny(&call, name, &entry);
+    if (result < 0) {
         note(call.mount, result);
         reply_error(request, result);
         return;

@@ -41,6 +41,8 @@ void operation_write(fuse_req_t request, fuse_ino_t number, const char *data, si
 void operation_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info);
 void operation_fsync(fuse_req_t request, fuse_ino_t number, int data_only,
                      struct fuse_file_info *info);
+/* Why it must not be said that SHARE is there: 0, or a negative refusal/errno. */
+int files_doubt(const struct call *call, const struct view_share *share) MUST_CHECK;
 /* How a share that was opened or made is to be treated by the kernel. */
 void files_set_share(struct fuse_file_info *info);
 

@@ -11,26 +11,39 @@
 #include <fuse_opt.h>
 
 static const char help_text[] =
-    "Usage: imgsharefs [-f] [-d] [-o OPTION[,OPTION...]] REGISTRY MOUNTPOINT\n"
+    "Usage: imgsharefs [-f] [-d] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
     "Shows the private VM images of an account as directories; touch shares, rm cancels.\n"
+    "SOURCE is a registry (a file made by imgshare), or jdcloud:REGION (jdcloud:cn-north-1).\n"
     "\n"
-    "  -f              stay in the foreground, messages to stderr\n"
-    "  -d              like -f, and log each request\n"
-    "  -h, --help      this text\n"
-    "  -V, --version   the version\n"
+    "  -f               stay in the foreground, messages to stderr\n"
+    "  -d               like -f, and log each request\n"
+    "  -h, --help       this text\n"
+    "  -V, --version    the version\n"
     "\n"
     "Options after -o:\n"
-    "  account=PIN     act for this account (needed when the registry holds several)\n"
-    "  ro              read-only\n"
-    "  nocancel        cancel no shares\n"
-    "  maxcancel=N     a process may cancel at most N shares of an image a minute (0: no limit)\n"
-    "  allow=FILE      share only with the pins in FILE, one a line\n"
-    "  trust=FILE      pins whose images are shown as trusted\n"
-    "  uid=N           owner of all files (default: who mounts)\n"
-    "  gid=N           group of all files\n"
-    "  umask=OCTAL     permission bits to take away (default 022)\n"
-    "  allow_other     other users may use the mount, as far as the mode bits let them\n"
+    "  account=PIN      act for this account (needed when the registry holds several)\n"
+    "  ro               read-only\n"
+    "  nocancel         cancel no shares\n"
+    "  maxcancel=N      a process may cancel at most N shares of an image a minute (0: no limit)\n"
+    "  allow=FILE       share only with the pins in FILE, one a line\n"
+    "  trust=FILE       pins whose images are shown as trusted\n"
+    "  uid=N            owner of all files (default: who mounts)\n"
+    "  gid=N            group of all files\n"
+    "  umask=OCTAL      permission bits to take away (default 022)\n"
+    "  allow_other      other users may use the mount, as far as the mode bits let them\n"
     "  and those of mount(8): nosuid, nodev, noexec, noatime, _netdev, nofail, x-*, ...\n"
+    "\n"
+    "Of a source jdcloud:\n"
+    "  profile=NAME     section of ~/.jdc/config (default: the one in use)\n"
+    "  state=DIR        where the replica is kept\n"
+    "  refresh=SECONDS  how old the lists may grow (60)\n"
+    "  maxage=SECONDS   with no answer for so long, \"not shared\" is not said any more (300; 0: "
+    "never)\n"
+    "  timeout=SECONDS  of a share, a cancel, or a refresh (15)\n"
+    "  endpoint=URL     of all services\n"
+    "  cacert=FILE      trusted authorities, instead of the system's\n"
+    "  proxy=URL        by way of which it is reached (default: as the environment says)\n"
+    "  noproxy=HOSTS    reached without it\n"
     "\n"
     "See imgsharefs(8). Make a registry with imgshare(1).\n";
 
@@ -42,6 +55,8 @@ const char *options_help(void)
 /* The numbers as they were typed. */
 struct words {
     char *account, *allow, *trust, *uid, *gid, *umask, *max_cancel;
+    char *profile, *state, *endpoint, *ca_file, *proxy, *no_proxy; /* of a cloud, as are the next */
+    char *refresh, *maxage, *timeout;
     int read_only, no_cancel, foreground, debug, help, version, allow_other;
     struct options *options;
     struct buffer *error;
@@ -62,6 +77,15 @@ static const struct fuse_opt table[] = {
     WORD("gid=%s", gid),
     WORD("umask=%s", umask),
     WORD("maxcancel=%s", max_cancel),
+    WORD("profile=%s", profile),
+    WORD("state=%s", state),
+    WORD("refresh=%s", refresh),
+    WORD("maxage=%s", maxage),
+    WORD("timeout=%s", timeout),
+    WORD("endpoint=%s", endpoint),
+    WORD("cacert=%s", ca_file),
+    WORD("proxy=%s", proxy),
+    WORD("noproxy=%s", no_proxy),
     WORD("ro", read_only),
     WORD("nocancel", no_cancel),
     WORD("allow_other", allow_other),
@@ -172,6 +196,43 @@ static int read_number(const char *word, const char *name, int base, unsigned lo
     return 0;
 }
 
+/* Seconds, at least MINIMUM and at most a day. */
+static int read_seconds(const char *word, const char *name, int64_t minimum, int64_t usual,
+                        int64_t *out, struct buffer *error)
+{
+    unsigned long long value = (unsigned long long)usual;
+    int result = read_number(word, name, 10, 86400, &value, error);
+
+    *out = (int64_t)value;
+    if (result == 0 && *out < minimum) {
+        buffer_printf(error, "%s=%s: must be at least %lld", name, word, (long long)minimum);
+        result = -EINVAL;
+    }
+    return result;
+}
+
+/* Options that mean something to a cloud only would be ignored by a registry: said so. */
+static int check_cloud_words(const struct words *words, const struct options *options)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } found[] = {
+        {"profile", words->profile}, {"state", words->state},     {"refresh", words->refresh},
+        {"maxage", words->maxage},   {"timeout", words->timeout}, {"endpoint", words->endpoint},
+        {"cacert", words->ca_file},  {"proxy", words->proxy},     {"noproxy", words->no_proxy},
+    };
+
+    for (size_t i = 0; i < sizeof(found) / sizeof(found[0]) && !options->is_cloud; i++) {
+        if (found[i].value) {
+            buffer_printf(words->error, "%s= is an option of jdcloud:REGION, not of a registry",
+                          found[i].name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 static int read_numbers(const struct words *words, struct options *options)
 {
     unsigned long long uid = getuid();
@@ -187,6 +248,12 @@ static int read_numbers(const struct words *words, struct options *options)
     if (result == 0)
         result =
             read_number(words->max_cancel, "maxcancel", 10, INT_MAX, &max_cancel, words->error);
+    if (result == 0)
+        result = read_seconds(words->refresh, "refresh", 1, 60, &options->refresh, words->error);
+    if (result == 0)
+        result = read_seconds(words->maxage, "maxage", 0, 300, &options->maxage, words->error);
+    if (result == 0)
+        result = read_seconds(words->timeout, "timeout", 1, 15, &options->timeout, words->error);
     options->uid = (uid_t)uid;
     options->gid = (gid_t)gid;
     options->umask = (mode_t)umask_bits;
@@ -221,14 +288,17 @@ static int check_places(const struct words *words, struct options *options)
         return 0;
     if (words->places < 2) {
         buffer_printf(words->error, "%s is missing (see imgsharefs --help)",
-                      words->places == 0 ? "REGISTRY" : "MOUNTPOINT");
+                      words->places == 0 ? "SOURCE" : "MOUNTPOINT");
         return -EINVAL;
     }
-    if (begins(options->source, "jdcloud:")) {
-        buffer_printf(words->error, "%s: this build mounts registries only", options->source);
-        return -EINVAL;
-    }
-    int result = make_absolute(&options->source, words->error);
+    options->is_cloud = begins(options->source, OPTIONS_CLOUD);
+    int result = check_cloud_words(words, options);
+    if (result == 0 && !options->is_cloud)
+        result = make_absolute(&options->source, words->error);
+    if (result == 0)
+        result = make_absolute(&options->state, words->error);
+    if (result == 0)
+        result = make_absolute(&options->ca_file, words->error);
     if (result == 0)
         result = make_absolute(&options->mountpoint, words->error);
     if (result == 0)
@@ -261,11 +331,20 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
     out->account = STEAL(found.account);
     out->allow = STEAL(found.allow);
     out->trust = STEAL(found.trust);
+    out->profile = found.profile;
+    out->state = found.state;
+    out->endpoint = found.endpoint;
+    out->ca_file = found.ca_file;
+    out->proxy = found.proxy;
+    out->no_proxy = found.no_proxy;
     out->kernel = strdup(buffer_text(&kernel));
     int result =
         failed || !out->kernel || buffer_failed(&kernel) ? -EINVAL : read_numbers(&found, out);
     if (result == 0)
         result = check_places(&found, out);
+    free(found.refresh);
+    free(found.maxage);
+    free(found.timeout);
     free(found.uid);
     free(found.gid);
     free(found.umask);
@@ -280,6 +359,12 @@ void options_dispose(struct options *options)
     free(STEAL(options->account));
     free(STEAL(options->allow));
     free(STEAL(options->trust));
+    free(STEAL(options->profile));
+    free(STEAL(options->state));
+    free(STEAL(options->endpoint));
+    free(STEAL(options->ca_file));
+    free(STEAL(options->proxy));
+    free(STEAL(options->no_proxy));
     free(STEAL(options->source));
     free(STEAL(options->mountpoint));
     free(STEAL(options->kernel));

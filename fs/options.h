@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* How a source that is a region of JD Cloud begins. */
+#define OPTIONS_CLOUD "jdcloud:"
+
 /* What was asked for. Strings are owned; paths are absolute. */
 struct options {
     bool help, version;
@@ -27,7 +30,11 @@ struct options {
     char *account; /* or NULL */
     char *allow;   /* or NULL */
     char *trust;   /* or NULL */
-    char *source;  /* the registry */
+    char *source;  /* the registry, or jdcloud:REGION */
+    /* Of a source jdcloud; NULL where nothing was said. */
+    bool is_cloud;
+    char *profile, *state, *endpoint, *ca_file, *proxy, *no_proxy;
+    int64_t refresh, maxage, timeout; /* seconds */
     char *mountpoint;
     char *kernel; /* mount options for libfuse, comma separated; "" if none */
 };

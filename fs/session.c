@@ -178,6 +178,7 @@ static bool handle_signal(struct session *session, int signal_fd)
     catalog_reload(session->catalog);
     struct refresh *refresh = calloc(1, sizeof(*refresh));
     if (refresh) {
+        refresh->all = true;
         refresh->done = refresh_done;
         catalog_refresh(session->catalog, refresh);
     }
@@ -256,8 +257,9 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
 
     catalog_stop(session->catalog);
     fuse_session_exit(session->mount.session);
-    fuse_session_unmount(session->mount.session);
+    /* Unmounting closes the descriptor that workers read from: they go first. */
     *busy = !end_workers(session);
+    fuse_session_unmount(session->mount.session);
     if (*busy)
         return result;
     notifier_stop(STEAL(session->mount.notifier));
@@ -269,8 +271,23 @@ int session_run(const struct options *options, int (*ready)(void *context), void
                 struct buffer *error, bool *busy)
 {
     struct session *session = calloc(1, sizeof(*session));
+    CLEANUP_BUFFER struct buffer warnings = BUFFER_INIT(4096);
+    const struct jdcloud_options cloud = {
+        .region = options->is_cloud ? options->source + strlen(OPTIONS_CLOUD) : "",
+        .profile = options->profile,
+        .state = options->state,
+        .endpoint = options->endpoint,
+        .ca_file = options->ca_file,
+        .proxy = options->proxy,
+        .no_proxy = options->no_proxy,
+        .refresh_s = options->refresh,
+        .maxage_s = options->maxage,
+        .timeout_s = options->timeout,
+    };
     const struct catalog_options wanted = {
         .path = options->source,
+        .cloud = options->is_cloud ? &cloud : NULL,
+        .warnings = &warnings,
         .account = options->account,
         .allow = options->allow,
         .trust = options->trust,
@@ -291,6 +308,8 @@ int session_run(const struct options *options, int (*ready)(void *context), void
                                                                 : 0;
     if (result == 0)
         result = catalog_open(&wanted, error, &session->catalog);
+    if (warnings.length > 0)
+        log_write(LOG_WARNING, "%s", buffer_text(&warnings));
     if (result == 0) {
         result = mount_init(&session->mount, session->catalog);
         session->mount.uid = options->uid;
@@ -301,7 +320,8 @@ int session_run(const struct options *options, int (*ready)(void *context), void
         if (result == 0)
             result = run_mounted(session, signal_fd, ready, context, error, busy);
         if (*busy)
-            return result; /* a thread still uses all of this */
+            return result;              /* a thread still uses all of this */
+        catalog_stop(session->catalog); /* where serving never began */
         mount_dispose(&session->mount);
     }
     catalog_close(session->catalog);

@@ -75,6 +75,14 @@ static int format_snapshot(struct attribute_image *image, const char *member, st
     return 0;
 }
 
+/* Whether it is known with whom the image is shared: a cloud was not asked yet. */
+static bool is_unconfirmed(const struct attribute_image *image)
+{
+    const struct source *source = &image->catalog->source;
+
+    return source->remote && image->record.owned && image->record.confirmed_ns == 0;
+}
+
 static int format_exposure(struct attribute_image *image, const char *member, struct buffer *out)
 {
     int64_t shares = image->record.shares;
@@ -83,6 +91,8 @@ static int format_exposure(struct attribute_image *image, const char *member, st
     /* With how many others an image is shared is not the recipient's business. */
     if (image->record.released)
         buffer_puts(out, "everyone");
+    else if (is_unconfirmed(image))
+        return 0;
     else if (image->record.owned && shares == 0)
         buffer_puts(out, "owner");
     else if (image->record.owned)
@@ -108,21 +118,24 @@ static int format_shareable(struct attribute_image *image, const char *member, s
 static int format_quota(struct attribute_image *image, const char *member, struct buffer *out)
 {
     struct source *source = &image->catalog->source;
+    enum snapshot_policy policy = SNAPSHOTS_ANY;
     int64_t limit = 0;
 
     (void)member;
-    if (!image->record.owned)
+    if (!image->record.owned || is_unconfirmed(image))
         return 0;
-    int result = source->ops->quota(source, image->view, image->record.row, &limit);
-    if (result == 0)
+    int result = source->ops->quota(source, image->view, &image->record, &limit, &policy);
+    if (result == 0 && limit > 0)
         buffer_printf(out, "%lld/%lld", (long long)image->record.shares, (long long)limit);
+    else if (result == 0)
+        buffer_printf(out, "%lld/?", (long long)image->record.shares);
     return result;
 }
 
 static int format_confirmed(struct attribute_image *image, const char *member, struct buffer *out)
 {
     struct source *source = &image->catalog->source;
-    int64_t at_ns = source->ops->confirmed(source, image->view, image->record.row);
+    int64_t at_ns = source->ops->confirmed(source, &image->record);
     char time[TEXT_TIME_SIZE];
 
     (void)member;

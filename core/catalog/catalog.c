@@ -2,6 +2,7 @@
 #include "core/catalog/catalog.h"
 
 #include "core/base/text.h"
+#include "core/rules/pin.h"
 #include "core/rules/refusal.h"
 #include "core/source/registry.h"
 #include "core/store/lock.h"
@@ -58,13 +59,28 @@ static int find_events_base(struct catalog *catalog, struct buffer *error)
     return -refusal_errno(result);
 }
 
+/* The store, whose it is, and the source that keeps it. */
+static int open_source(struct catalog *catalog, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer unheard = BUFFER_INIT(4096);
+    const struct catalog_options *options = &catalog->options;
+
+    if (options->cloud)
+        return jdcloud_open(catalog, options->cloud, &catalog->store,
+                            options->warnings ? options->warnings : &unheard, error);
+    int result = store_open(options->path, &catalog->store, error);
+    if (result == 0)
+        result = store_account(&catalog->store, options->account, &catalog->account, catalog->pin,
+                               error);
+    if (result == 0)
+        registry_source(catalog, &catalog->source);
+    return result;
+}
+
 static int open_parts(struct catalog *catalog, struct buffer *error)
 {
-    int result = store_open(catalog->options.path, &catalog->store, error);
+    int result = open_source(catalog, error);
 
-    if (result == 0)
-        result = store_account(&catalog->store, catalog->options.account, &catalog->account,
-                               catalog->pin, error);
     if (result == 0)
         result = read_list(catalog->options.allow, error, &catalog->allow);
     if (result == 0)
@@ -77,8 +93,13 @@ static int open_parts(struct catalog *catalog, struct buffer *error)
         if (result < 0)
             return result;
     }
-    registry_source(catalog, &catalog->source);
-    return find_events_base(catalog, error);
+    result = find_events_base(catalog, error);
+    if (result == 0 && catalog->source.remote && catalog->writer) {
+        result = jdcloud_start(&catalog->source);
+        if (result < 0)
+            buffer_printf(error, "threads: %s", strerror(-result));
+    }
+    return result;
 }
 
 int catalog_open(const struct catalog_options *options, struct buffer *error, struct catalog **out)
@@ -100,7 +121,10 @@ int catalog_open(const struct catalog_options *options, struct buffer *error, st
     int result = open_parts(catalog, error);
     if (result < 0) {
         if (error->length == 0)
-            buffer_printf(error, "%s: %s", options->path, strerror(-result));
+            buffer_printf(error, "%s: %s", options->cloud ? "jdcloud" : options->path,
+                          strerror(-result));
+        if (catalog->source.ops)
+            catalog_stop(catalog);
         catalog_close(catalog);
         return result;
     }
@@ -118,6 +142,8 @@ void catalog_close(struct catalog *catalog)
     if (!catalog)
         return;
     writer_free(catalog->writer);
+    if (catalog->source.remote)
+        jdcloud_free(&catalog->source);
     store_close(&catalog->store);
     pin_list_free(catalog->allow);
     pin_list_free(catalog->trust);
@@ -154,7 +180,7 @@ static void other_record(struct job *job, struct connection *connection, int64_t
 {
     struct change *change = change_of_job(job);
 
-    catalog_record_refused(change->catalog, connection, change, job->result, now);
+    catalog_record_refused(change->catalog, connection, change, job->result, now, NULL);
 }
 
 /* However the record went: the caller hears why the call was refused. */
@@ -193,6 +219,14 @@ void catalog_change(struct catalog *catalog, struct change *change)
 void catalog_refresh(struct catalog *catalog, struct refresh *refresh)
 {
     catalog->source.ops->refresh(&catalog->source, refresh);
+}
+
+int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
+                  int64_t *valid_ns)
+{
+    int result = catalog->source.ops->doubt(&catalog->source, view, row, valid_ns);
+
+    return result < 0 && pin_check(pin) < 0 ? 0 : result;
 }
 
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin)
@@ -235,7 +269,8 @@ static int write_line(struct catalog *catalog, struct connection *connection,
 }
 
 int catalog_record_change(struct catalog *catalog, struct connection *connection,
-                          const struct change *change, const char *image_id, int64_t now)
+                          const struct change *change, const char *image_id, int64_t now,
+                          const char *extra)
 {
     struct event event = {
         .at_ns = now,
@@ -243,6 +278,7 @@ int catalog_record_change(struct catalog *catalog, struct connection *connection
         .image = image_id,
         .key = "pin",
         .name = change->name,
+        .extra = extra,
         .caller = &change->caller,
     };
 
@@ -251,7 +287,7 @@ int catalog_record_change(struct catalog *catalog, struct connection *connection
 }
 
 void catalog_record_refused(struct catalog *catalog, struct connection *connection,
-                            const struct change *change, int result, int64_t now)
+                            const struct change *change, int result, int64_t now, const char *extra)
 {
     const struct refusal_row *row = refusal_of(result);
     struct write_image image = {0};
@@ -263,6 +299,7 @@ void catalog_record_refused(struct catalog *catalog, struct connection *connecti
         .key = change->action == CHANGE_OTHER ? "name" : "pin",
         .name = change->name[0] ? change->name : NULL,
         .result = result,
+        .extra = extra,
         .caller = &change->caller,
     };
     uint64_t key = fold_key(change->verb, change->image, change->name, result, change->caller.uid);

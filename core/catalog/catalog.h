@@ -13,6 +13,7 @@
 #include "core/rules/guard.h"
 #include "core/rules/pin_list.h"
 #include "core/rules/rules.h"
+#include "core/source/jdcloud.h"
 #include "core/source/source.h"
 #include "core/store/store.h"
 #include "core/store/writer.h"
@@ -24,7 +25,10 @@
 
 /* What the mount was asked for. The strings are the caller's and must outlive the catalog. */
 struct catalog_options {
-    const char *path;    /* of the registry */
+    const char *path;                    /* of the registry; unused with a cloud */
+    const struct jdcloud_options *cloud; /* NULL: a registry */
+    struct buffer
+        *warnings;       /* gets what should be mended, if not NULL; during catalog_open() only */
     const char *account; /* pin, or NULL for the only one there is */
     const char *allow;   /* file of the allow-list, or NULL */
     const char *trust;   /* file of the trust-list, or NULL */
@@ -54,8 +58,9 @@ struct catalog {
     char last_error[512];   /* under mutex: of the store; "" = none */
 };
 
-/* Opens the store and the lists. Returns 0 with *OUT to be closed by catalog_close(), or a negative
- * errno with ERROR saying what is wrong and what to do, and nothing left open. Opens no thread. */
+/* Opens the store and the lists; a cloud's starts its threads. Returns 0 with *OUT to be stopped and
+ * closed by catalog_stop() and catalog_close(), or a negative errno with ERROR saying what is wrong and
+ * what to do, and nothing left open. */
 int catalog_open(const struct catalog_options *options, struct buffer *error,
                  struct catalog **out) MUST_CHECK;
 
@@ -87,21 +92,28 @@ void catalog_reload(struct catalog *catalog);
 /* Remembers that the store failed, for the file status. Any thread. */
 void catalog_note_error(struct catalog *catalog, int result);
 
+/* Whether "PIN is not shared with" and "is shared with" may be said of the image ROW: 0, or why not (a
+ * negative refusal/errno). *VALID_NS is how long that holds at least. A name that can be no pin is
+ * never in doubt. */
+int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
+                  int64_t *valid_ns) MUST_CHECK;
+
 /* For sources and decide.c: the allow-list's word on PIN. */
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin);
 
 /* For attribute.c: whether images of the account PIN are trusted. */
 bool catalog_trusts(struct catalog *catalog, const char *pin);
 
-/* For sources: writes the event of CHANGE, which was made. Inside the transaction; 0 or a negative
+/* For sources: writes the event of CHANGE, which was made; EXTRA as in event.h, or NULL. Inside the transaction; 0 or a negative
  * refusal/errno. */
 int catalog_record_change(struct catalog *catalog, struct connection *connection,
-                          const struct change *change, const char *image_id,
-                          int64_t now) MUST_CHECK;
+                          const struct change *change, const char *image_id, int64_t now,
+                          const char *extra) MUST_CHECK;
 
 /* For sources: writes the event of CHANGE, which was refused with RESULT, and the image's
  * last_refusal; equal ones in a row are folded. Inside a transaction. */
 void catalog_record_refused(struct catalog *catalog, struct connection *connection,
-                            const struct change *change, int result, int64_t now);
+                            const struct change *change, int result, int64_t now,
+                            const char *extra);
 
 #endif

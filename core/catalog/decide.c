@@ -21,6 +21,13 @@ static int load_image(struct catalog *catalog, struct connection *connection, in
         .snapshots = image->snapshots,
         .shares = image->shares,
     };
+    if (catalog->source.remote) {
+        /* What the service says today of snapshots. How many accounts an image may be shared with it
+         * knows best at the moment of asking. */
+        rules->policy = SNAPSHOTS_ENCRYPTED;
+        rules->limit = INT64_MAX;
+        return 0;
+    }
     return connection_settings(connection, &rules->limit, &rules->policy);
 }
 
@@ -43,7 +50,8 @@ static int decide_share(struct catalog *catalog, struct connection *connection,
         return result;
     /* To who received the image, the shares of others are not there. */
     share.shared = result == 1 && (share.image.owned || share.own_pin);
-    result = write_has_account(connection, change->name);
+    /* Only the authority elsewhere knows all accounts. */
+    result = catalog->source.remote ? 1 : write_has_account(connection, change->name);
     if (result < 0)
         return result;
     share.account_exists = result == 1;
@@ -97,10 +105,10 @@ int decide_image(struct catalog *catalog, struct view *view, const struct view_r
         .snapshots = record->snapshots,
         .shares = record->shares,
     };
-    int64_t limit = 0;
-    int result = view_settings(view, &limit, &rules.policy);
+    int result =
+        catalog->source.ops->quota(&catalog->source, view, record, &rules.limit, &rules.policy);
 
-    if (result == 0)
-        result = catalog->source.ops->quota(&catalog->source, view, record->row, &rules.limit);
+    if (rules.limit == 0)
+        rules.limit = INT64_MAX;
     return result < 0 ? result : rules_image(&rules);
 }

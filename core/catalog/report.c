@@ -2,6 +2,7 @@
 #include "core/catalog/report.h"
 
 #include "core/base/text.h"
+#include "core/store/replica.h"
 
 #include <errno.h>
 
@@ -66,6 +67,37 @@ static void format_lists(struct catalog *catalog, struct buffer *out)
     buffer_printf(out, "last_error: %s\n", catalog->last_error[0] ? catalog->last_error : "none");
 }
 
+/* The changes of which nobody knows whether they were made. */
+static int format_unsettled(struct view *view, struct buffer *out)
+{
+    struct journal_entry entries[16];
+    char since[TEXT_TIME_SIZE];
+    int64_t total = 0;
+    int64_t after = 0;
+    int count = 0;
+    int result = journal_count_unknown(&view->connection, &total);
+
+    if (result < 0)
+        return result;
+    buffer_printf(out, "unsettled: %lld change%s\n", (long long)total, total == 1 ? "" : "s");
+    while (total > 0 && (count = journal_read(&view->connection, 0, after, 16, entries)) > 0) {
+        for (int i = 0; i < count; i++) {
+            struct view_image image = {0};
+            after = entries[i].row;
+            if (entries[i].state != JOURNAL_UNKNOWN ||
+                view_image(view, entries[i].image, &image) < 0)
+                continue;
+            text_time(entries[i].at_ns, 0, since);
+            buffer_printf(out, "unsettled_%s: ", entries[i].cancel ? "cancel" : "share");
+            text_escape(out, image.id);
+            buffer_puts(out, " ");
+            text_escape(out, entries[i].pin);
+            buffer_printf(out, " since %s\n", since);
+        }
+    }
+    return count < 0 ? count : 0;
+}
+
 int report_status(struct catalog *catalog, struct view *view, struct buffer *out)
 {
     struct view_account account = {0};
@@ -83,14 +115,18 @@ int report_status(struct catalog *catalog, struct view *view, struct buffer *out
     buffer_printf(out, "\naccess: %s\n", catalog_is_writable(catalog) ? "read-write" : "read-only");
     buffer_printf(out, "private: %lld images\n", (long long)account.images);
     buffer_printf(out, "shared: %lld images\n", (long long)account.received);
-    buffer_printf(out, "limit: %lld accounts an image\n", (long long)limit);
-    buffer_printf(out, "snapshots: %s forbid%s sharing\n",
-                  policy == SNAPSHOTS_ENCRYPTED ? "encrypted ones" : rules_policy_name(policy),
-                  policy == SNAPSHOTS_ENCRYPTED ? "" : "s");
+    if (!catalog->source.remote) {
+        buffer_printf(out, "limit: %lld accounts an image\n", (long long)limit);
+        buffer_printf(out, "snapshots: %s forbid%s sharing\n",
+                      policy == SNAPSHOTS_ENCRYPTED ? "encrypted ones" : rules_policy_name(policy),
+                      policy == SNAPSHOTS_ENCRYPTED ? "" : "s");
+    }
     buffer_printf(out, "cancel: %s\n", catalog->options.no_cancel ? "off" : "on");
     if (catalog->options.max_cancel > 0)
         buffer_printf(out, "maxcancel: %lld\n", (long long)catalog->options.max_cancel);
-    buffer_puts(out, "unsettled: 0 changes\n");
+    result = format_unsettled(view, out);
+    if (result < 0)
+        return result;
     format_time_line(out, "mounted", catalog->opened_ns);
     format_lists(catalog, out);
     result = view_unlistable(view, format_unlistable, out);

@@ -19,7 +19,7 @@ static int run(const struct command *command, int argc, char **argv)
         return command_end(option);
     if (!command_words(command, argc, argv, 2, 2, "REGISTRY FILE"))
         return STATUS_USAGE;
-    if (store_open(argv[optind], &store, &error) < 0)
+    if (store_open_any(argv[optind], &store, &error) < 0)
         return command_failed(&error);
     command_hold_signals();
     int result = backup_run(&store, argv[optind + 1], &backup, &error);

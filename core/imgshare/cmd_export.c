@@ -30,7 +30,7 @@ static int run(const struct command *command, int argc, char **argv)
         return command_end(option);
     if (!command_words(command, argc, argv, 1, 1, "REGISTRY"))
         return STATUS_USAGE;
-    if (store_open(argv[optind], &store, &error) < 0)
+    if (store_open_any(argv[optind], &store, &error) < 0)
         return command_failed(&error);
     int result = export_run(&store, write_out, NULL, &error);
     store_close(&store);

@@ -93,7 +93,7 @@ static void remove_registry(const char *path)
 static int make(const struct init *init, const char *path)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(COMMAND_ERROR_MAX);
-    int result = store_create(path, init->limit, init->policy, &error);
+    int result = store_create(path, NULL, init->limit, init->policy, &error);
 
     if (result < 0)
         return command_failed(&error);

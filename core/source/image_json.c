@@ -107,6 +107,24 @@ static int check_types(const json_t *record, struct image_json_fault *fault)
     return 0;
 }
 
+int image_json_take(const json_t *record, struct image_json *out)
+{
+    const char *status = text_of(record, "status");
+    const char *name = text_of(record, "name");
+    const char *permission = text_of(record, "launchPermission");
+
+    *out = (struct image_json){
+        .id = text_of(record, "imageId"),
+        .name = name ? name : "",
+        .owner = text_of(record, "ownerPin"),
+        .released = permission && strcmp(permission, "all") == 0,
+        .snapshots = record_snapshots(record),
+    };
+    if (!status || rules_status_parse(status, &out->status) < 0)
+        out->status = IMAGE_PENDING;
+    return out->id && text_is_file_name(out->id) ? 0 : -EINVAL;
+}
+
 int image_json_read(const json_t *record, struct image_json *out, struct image_json_fault *fault)
 {
     memset(out, 0, sizeof(*out));

@@ -40,7 +40,7 @@ static int change_run(struct job *job, struct connection *connection, int64_t no
         result = feed_add(connection, now, catalog->mount_id, share ? FEED_SHARED : FEED_CANCELLED,
                           image.row, image.row, change->name);
     if (result == 0)
-        result = catalog_record_change(catalog, connection, change, image.id, now);
+        result = catalog_record_change(catalog, connection, change, image.id, now, NULL);
     if (result == 0 && !share)
         guard_cancelled(&catalog->guard, change->caller.process, image.row, now);
     return result;
@@ -50,7 +50,7 @@ static void change_record(struct job *job, struct connection *connection, int64_
 {
     struct change *change = change_of_job(job);
 
-    catalog_record_refused(change->catalog, connection, change, job->result, now);
+    catalog_record_refused(change->catalog, connection, change, job->result, now, NULL);
 }
 
 static void change_done(struct job *job, int result)
@@ -84,21 +84,37 @@ static void registry_refresh(struct source *source, struct refresh *refresh)
     refresh->done(refresh, 0);
 }
 
-static int registry_quota(struct source *source, struct view *view, int64_t image, int64_t *limit)
+static void registry_visit(struct source *source, struct view *view, struct refresh *refresh)
 {
-    enum snapshot_policy policy = SNAPSHOTS_ANY;
-
-    (void)source;
-    (void)image;
-    return view_settings(view, limit, &policy);
+    (void)view;
+    registry_refresh(source, refresh);
 }
 
-static int64_t registry_confirmed(struct source *source, struct view *view, int64_t image)
+static int registry_quota(struct source *source, struct view *view,
+                          const struct view_record *record, int64_t *limit,
+                          enum snapshot_policy *policy)
+{
+    (void)source;
+    (void)record;
+    return view_settings(view, limit, policy);
+}
+
+static int64_t registry_confirmed(struct source *source, const struct view_record *record)
+{
+    (void)source;
+    (void)record;
+    return text_now();
+}
+
+static int registry_doubt(struct source *source, struct view *view, int64_t image,
+                          int64_t *valid_ns)
 {
     (void)source;
     (void)view;
     (void)image;
-    return text_now();
+    if (valid_ns)
+        *valid_ns = INT64_MAX;
+    return 0;
 }
 
 static void registry_close(struct source *source)
@@ -110,6 +126,8 @@ static void registry_close(struct source *source)
 static const struct source_ops registry_ops = {
     .describe = registry_describe,
     .refresh = registry_refresh,
+    .visit = registry_visit,
+    .doubt = registry_doubt,
     .share = registry_change,
     .cancel = registry_change,
     .quota = registry_quota,

@@ -51,14 +51,26 @@ struct change {
 
 /* One wish to hear the news. */
 struct refresh {
-    int64_t image; /* row, or 0 for the lists of images */
-    bool shares;   /* of IMAGE: its shares, not its attributes */
+    struct refresh *next; /* the source's */
+    int64_t deadline_ms;  /* the source's */
+    bool forgiving;       /* the source's: a failure is not told */
+    int64_t image;        /* row, or 0 for the lists of images */
+    bool shares;          /* of IMAGE: its shares, not its attributes */
+    bool received;        /* for visit(), without IMAGE: shared/, not private/ */
+    bool every;           /* for visit(), without IMAGE: the shares of all images (by-account/) */
+    bool all;             /* without IMAGE: the shares in use as well */
+    /* Whether nobody waits any more. May be NULL. */
+    bool (*interrupted)(struct refresh *refresh);
     void (*done)(struct refresh *refresh, int result);
 };
 
 struct source {
     const struct source_ops *ops;
     struct catalog *catalog;
+    /* The store is a replica of an authority elsewhere: that knows the accounts and the limits, and
+     * images come and go. */
+    bool remote;
+    void *state; /* the source's own */
 };
 
 struct source_ops {
@@ -70,11 +82,20 @@ struct source_ops {
      * store, then done(). */
     void (*share)(struct source *source, struct change *change);
     void (*cancel)(struct source *source, struct change *change);
-    /* How many accounts IMAGE may be shared with. 0 or a negative refusal/errno. */
-    int (*quota)(struct source *source, struct view *view, int64_t image, int64_t *limit);
-    /* When the authority last confirmed the shares of IMAGE: nanoseconds since the epoch, 0 never.
-     */
-    int64_t (*confirmed)(struct source *source, struct view *view, int64_t image);
+    /* How many accounts the image of RECORD may be shared with, and which snapshots forbid it;
+     * *LIMIT is 0 where that is not known. 0 or a negative refusal/errno. */
+    int (*quota)(struct source *source, struct view *view, const struct view_record *record,
+                 int64_t *limit, enum snapshot_policy *policy);
+    /* When the authority last confirmed the shares of the image of RECORD: nanoseconds since the
+     * epoch, 0 never. */
+    int64_t (*confirmed)(struct source *source, const struct view_record *record);
+    /* A directory is opened: REFRESH says which, as for a refresh. done() when what the store has is
+     * as fresh as it can be had in a short time. Its result is negative only where the store has never
+     * had anything to show there. */
+    void (*visit)(struct source *source, struct view *view, struct refresh *refresh);
+    /* Whether "not shared" and "shared" may be said of IMAGE now: 0, or why not (a negative
+     * refusal/errno); *VALID_NS (may be NULL) is how long that answer holds at least. */
+    int (*doubt)(struct source *source, struct view *view, int64_t image, int64_t *valid_ns);
     /* Ends what is under way. No call comes after it. */
     void (*close)(struct source *source);
 };

@@ -102,7 +102,7 @@ static const char *const event_sql[] = {
 
 static const char *const feed_sql[] = {
     "SELECT printf('feed row %d: kind %d with images %d to %d', id, kind, first, last) FROM feed"
-    " WHERE kind NOT BETWEEN 1 AND 3 OR first > last OR first < 1"
+    " WHERE kind NOT BETWEEN 1 AND 4 OR first > last OR first < 1"
     " OR last > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'image')",
 };
 

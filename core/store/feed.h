@@ -15,6 +15,7 @@
 enum feed_kind {
     FEED_SHARED = 1,    /* image FIRST was shared with PIN */
     FEED_CANCELLED = 2, /* the share of image FIRST with PIN was cancelled */
+    FEED_REMOVED = 4,   /* image FIRST, whose id is in PIN, is gone */
     FEED_IMPORTED = 3,  /* images FIRST..LAST are new or changed, and so may be their shares */
 };
 

@@ -148,6 +148,14 @@ int lock_mark_mounted(int fd, int64_t account)
     return byte_lock(fd, F_OFD_SETLK, F_RDLCK, account, &lock);
 }
 
+int lock_mark_alone(int fd)
+{
+    struct flock lock;
+    int result = byte_lock(fd, F_OFD_SETLK, F_WRLCK, 0, &lock); /* no account has row 0 */
+
+    return result == -EACCES ? -EAGAIN : result;
+}
+
 bool lock_is_mounted_elsewhere(int fd, int64_t account)
 {
     struct flock lock;

@@ -15,7 +15,7 @@
  */
 static const char *const steps[] = {
     "CREATE TABLE setting ("
-    "  name TEXT PRIMARY KEY," /* limit, snapshots */
+    "  name TEXT PRIMARY KEY," /* limit, snapshots; of a replica: source, pin, ... */
     "  value TEXT NOT NULL"
     ") STRICT, WITHOUT ROWID;"
 
@@ -40,12 +40,14 @@ static const char *const steps[] = {
     "  name TEXT NOT NULL,"
     "  status INTEGER NOT NULL CHECK (status BETWEEN 0 AND 3)," /* enum image_status */
     "  released INTEGER NOT NULL CHECK (released IN (0, 1)),"
-    "  snapshots INTEGER NOT NULL,"        /* bits of enum image_snapshots */
-    "  shares INTEGER NOT NULL DEFAULT 0," /* counter: accounts that it is shared with */
-    "  shares_ns INTEGER NOT NULL,"        /* ID/shares/ */
-    "  added_ns INTEGER NOT NULL,"         /* ID/, whose members never change */
-    "  changed_ns INTEGER NOT NULL,"       /* its attributes */
-    "  record TEXT NOT NULL"               /* JSON, the whole record as the source has it */
+    "  snapshots INTEGER NOT NULL,"              /* bits of enum image_snapshots */
+    "  shares INTEGER NOT NULL DEFAULT 0,"       /* counter: accounts that it is shared with */
+    "  shares_ns INTEGER NOT NULL,"              /* ID/shares/ */
+    "  added_ns INTEGER NOT NULL,"               /* ID/, whose members never change */
+    "  changed_ns INTEGER NOT NULL,"             /* its attributes */
+    "  confirmed_ns INTEGER NOT NULL DEFAULT 0," /* replica: when its shares were last confirmed */
+    "  share_limit INTEGER NOT NULL DEFAULT 0,"  /* replica: accounts at most, 0 = unknown */
+    "  record TEXT NOT NULL"                     /* JSON, the whole record as the source has it */
     ") STRICT;"
     "CREATE INDEX image_by_owner ON image (owner, id, image_id, added_ns);"
     "CREATE INDEX image_by_name ON image (owner, name);"
@@ -86,6 +88,20 @@ static const char *const steps[] = {
     "  code TEXT NOT NULL," /* of the refusal table */
     "  PRIMARY KEY (account, image)"
     ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX refusal_by_image ON refusal (image);" /* images of a replica are removed */
+
+    /* Replica: changes that were sent. A row of an unknown outcome blocks its pin; one that was made
+     * stays until the cloud's list agrees, which may lag. */
+    "CREATE TABLE journal ("
+    "  id INTEGER PRIMARY KEY,"
+    "  image INTEGER NOT NULL REFERENCES image(id),"
+    "  pin TEXT NOT NULL,"
+    "  cancel INTEGER NOT NULL CHECK (cancel IN (0, 1)),"
+    "  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)," /* enum journal_state */
+    "  at_ns INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX journal_by_image ON journal (image);"
+    "CREATE INDEX journal_by_state ON journal (state);"
 
     "CREATE TABLE event (" /* the file events of an account */
     "  account INTEGER NOT NULL REFERENCES account(id),"
@@ -184,10 +200,11 @@ static int check_tables(sqlite3 *db)
         " recipients_ns, events_end FROM account LIMIT 1",
         "SELECT id, owner, image_id, name, status, released, snapshots, shares, shares_ns, "
         "added_ns,"
-        " changed_ns, record FROM image LIMIT 1",
+        " changed_ns, confirmed_ns, share_limit, record FROM image LIMIT 1",
         "SELECT id, image, pin, created_ns FROM share LIMIT 1",
         "SELECT id, owner, pin, images, changed_ns FROM recipient LIMIT 1",
         "SELECT account, image, at_ns, action, name, code FROM refusal LIMIT 1",
+        "SELECT id, image, pin, cancel, state, at_ns FROM journal LIMIT 1",
         "SELECT account, start, at_ns, line FROM event LIMIT 1",
         "SELECT id, at_ns, writer, kind, first, last, pin FROM feed LIMIT 1",
     };

@@ -38,7 +38,8 @@ static const char *const statements[STATEMENT_COUNT] = {
         "WHERE s.pin = ?3 AND s.image > ?1 ORDER BY s.image",
     [STATEMENT_IMAGE_RECORD] =
         "SELECT i.owner, a.pin, i.image_id, i.name, i.status, i.released, i.snapshots, "
-        "i.shares, i.record FROM image i JOIN account a ON a.id = i.owner WHERE i.id = ?1 "
+        "i.shares, i.record, i.confirmed_ns, i.share_limit FROM image i JOIN account a ON "
+        "a.id = i.owner WHERE i.id = ?1 "
         "AND (i.owner = ?2 OR EXISTS (SELECT 1 FROM share WHERE image = ?1 AND pin = ?3))",
     [STATEMENT_REFUSAL] =
         "SELECT at_ns, action, name, code FROM refusal WHERE account = ?1 AND image = ?2",
@@ -130,8 +131,8 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_ROLLBACK_TO] = "ROLLBACK TO job",
     /* changes */
     [STATEMENT_IMAGE_STATE] =
-        "SELECT owner, image_id, status, released, snapshots, shares FROM image WHERE id "
-        "= ?1",
+        "SELECT owner, image_id, status, released, snapshots, shares, share_limit, "
+        "confirmed_ns FROM image WHERE id = ?1",
     [STATEMENT_SHARE_ROW] = "SELECT id, created_ns FROM share WHERE image = ?1 AND pin = ?2",
     [STATEMENT_SHARE_ADD] = "INSERT INTO share (image, pin, created_ns) VALUES (?1, ?2, ?3)",
     [STATEMENT_SHARE_REMOVE] = "DELETE FROM share WHERE id = ?1",
@@ -155,6 +156,42 @@ static const char *const statements[STATEMENT_COUNT] = {
         "?3, ?4, ?5, ?6) ON CONFLICT (account, image) DO UPDATE SET at_ns = "
         "excluded.at_ns, action = excluded.action, name = excluded.name, code = "
         "excluded.code",
+    /* replicas */
+    [STATEMENT_REPLICA_IMAGE] =
+        "SELECT id, owner, name = ?2, record = ?3 FROM image WHERE image_id = ?1",
+    [STATEMENT_REPLICA_IMAGE_ROW] = "SELECT id FROM image WHERE image_id = ?1",
+    [STATEMENT_REPLICA_IMAGE_ADD] =
+        "INSERT INTO image (owner, image_id, name, status, released, snapshots, record, "
+        "shares_ns, added_ns, changed_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8)",
+    [STATEMENT_REPLICA_IMAGE_SET] =
+        "UPDATE image SET name = ?2, status = ?3, released = ?4, snapshots = ?5, record = ?6, "
+        "changed_ns = max(?7, changed_ns + 1) WHERE id = ?1",
+    [STATEMENT_REPLICA_IMAGE_REMOVE] = "DELETE FROM image WHERE id = ?1",
+    [STATEMENT_REPLICA_OWNED] =
+        "UPDATE account SET images = images + ?2, private_ns = max(?3, private_ns + 1), "
+        "names_ns = max(?3, names_ns + 1) WHERE id = ?1",
+    [STATEMENT_REPLICA_NAMES] = "UPDATE account SET names_ns = max(?2, names_ns + 1) WHERE id = ?1",
+    [STATEMENT_REPLICA_JOURNAL_DROP] = "DELETE FROM journal WHERE image = ?1",
+    [STATEMENT_REPLICA_REFUSAL_DROP] = "DELETE FROM refusal WHERE image = ?1",
+    [STATEMENT_REPLICA_CONFIRM] = "UPDATE image SET confirmed_ns = ?2 WHERE id = ?1",
+    [STATEMENT_REPLICA_LIMIT] = "UPDATE image SET share_limit = ?2 WHERE id = ?1",
+    [STATEMENT_REPLICA_STALE] =
+        "SELECT id, image_id FROM image WHERE +owner = ?1 AND image_id > ?2 AND confirmed_ns < ?3 "
+        "ORDER BY image_id LIMIT ?4",
+    [STATEMENT_JOURNAL] =
+        "SELECT id, image, cancel, state, at_ns, pin FROM journal WHERE id > ?1 ORDER BY id",
+    [STATEMENT_JOURNAL_OF_IMAGE] =
+        "SELECT id, image, cancel, state, at_ns, pin FROM journal WHERE image = ?2 AND id > ?1 "
+        "ORDER BY id",
+    [STATEMENT_JOURNAL_FIND] =
+        "SELECT id, image, cancel, state, at_ns, pin FROM journal WHERE image = ?1 AND pin = ?2 "
+        "AND state < 2",
+    [STATEMENT_JOURNAL_UNKNOWN] = "SELECT count(*) FROM journal WHERE state = 1",
+    [STATEMENT_JOURNAL_ADD] =
+        "INSERT INTO journal (image, pin, cancel, state, at_ns) VALUES (?1, ?2, ?3, 0, ?4)",
+    [STATEMENT_JOURNAL_SET] = "UPDATE journal SET state = ?2, at_ns = ?3 WHERE id = ?1",
+    [STATEMENT_JOURNAL_REMOVE] = "DELETE FROM journal WHERE id = ?1",
+    [STATEMENT_JOURNAL_FORGET] = "DELETE FROM journal WHERE image = ?1 AND pin = ?2 AND state = 2",
     [STATEMENT_DATA_VERSION] = "PRAGMA data_version",
 };
 

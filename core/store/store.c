@@ -20,10 +20,9 @@ static int fail(struct buffer *error, int result, const char *path, const char *
     return result;
 }
 
-/* Removes a new file that could not be finished, and what SQLite may leave beside it. */
-static void remove_unfinished(const char *path)
+void store_remove(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         CLEANUP_BUFFER struct buffer name = BUFFER_INIT(1 << 16);
@@ -33,7 +32,8 @@ static void remove_unfinished(const char *path)
     }
 }
 
-int store_create(const char *path, int64_t limit, enum snapshot_policy policy, struct buffer *error)
+int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
+                 struct buffer *error)
 {
     struct connection connection = {0};
     CLEANUP_BUFFER struct buffer number = BUFFER_INIT(32);
@@ -56,12 +56,14 @@ int store_create(const char *path, int64_t limit, enum snapshot_policy policy, s
         if (result == 0)
             result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "snapshots",
                                    rules_policy_name(policy));
+        if (result == 0 && source)
+            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "source", source);
         if (result < 0 && error->length == 0)
             buffer_printf(error, "%s: %s", path, sqlite3_errmsg(connection.db));
         connection_close(&connection);
     }
     if (result < 0)
-        remove_unfinished(path);
+        store_remove(path);
     return -refusal_errno(result);
 }
 
@@ -153,7 +155,7 @@ static int open_best(struct store *store, struct buffer *error)
     return result;
 }
 
-int store_open(const char *path, struct store *store, struct buffer *error)
+int store_open_any(const char *path, struct store *store, struct buffer *error)
 {
     memset(store, 0, sizeof(*store));
     store->lock_fd = -1;
@@ -168,6 +170,23 @@ int store_open(const char *path, struct store *store, struct buffer *error)
     if (result < 0)
         store_close(store);
     return result;
+}
+
+int store_open(const char *path, struct store *store, struct buffer *error)
+{
+    int64_t unused = 0;
+    int result = store_open_any(path, store, error);
+
+    if (result < 0)
+        return result;
+    result = statement_value(&store->connection, STATEMENT_SETTING, &unused, "t", "source");
+    if (result == 0)
+        return 0;
+    buffer_printf(error, "%s: %s", path,
+                  result < 0 ? connection_message(&store->connection)
+                             : "the replica of a cloud, and no registry: mount its source instead");
+    store_close(store);
+    return result < 0 ? -refusal_errno(result) : -EINVAL;
 }
 
 void store_close(struct store *store)

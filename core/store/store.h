@@ -14,16 +14,23 @@ struct store {
     int lock_fd;                  /* lock.h; -1 where the store cannot be written */
 };
 
-/* Makes a registry at PATH, which must not exist: mode 0600, with LIMIT and POLICY and no account.
- * On failure nothing is left behind. Returns 0 or a negative errno with ERROR set. */
-int store_create(const char *path, int64_t limit, enum snapshot_policy policy,
+/* Makes a registry at PATH, which must not exist: mode 0600, with LIMIT and POLICY and no account; or
+ * with SOURCE (NULL otherwise) the replica of that. On failure nothing is left behind. Returns 0 or a negative errno with ERROR set. */
+int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
                  struct buffer *error) MUST_CHECK;
+
+/* Removes the file PATH and those that belong to it. */
+void store_remove(const char *path);
 
 /* Opens the registry PATH, for writing if that is possible, else for reading; store->mode tells. An
  * older schema is brought up to date. Where the directory cannot hold the side files of a reader,
  * the file is opened as immutable, if no writer left a log beside it. Returns 0, or a negative
  * errno with ERROR naming the file, what is wrong with it, and what to do. */
 int store_open(const char *path, struct store *store, struct buffer *error) MUST_CHECK;
+
+/* The same for a file that may be a replica, which store_open() refuses: what is changed in one would
+ * not reach its cloud. */
+int store_open_any(const char *path, struct store *store, struct buffer *error) MUST_CHECK;
 
 void store_close(struct store *store);
 

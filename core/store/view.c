@@ -178,6 +178,8 @@ int view_record(struct view *view, int64_t row, struct view_record *out)
     out->released = sqlite3_column_int(use, 5) != 0;
     out->snapshots = (unsigned)sqlite3_column_int(use, 6);
     out->shares = sqlite3_column_int64(use, 7);
+    out->confirmed_ns = sqlite3_column_int64(use, 9);
+    out->limit = sqlite3_column_int64(use, 10);
     out->name = strdup(statement_text(use, 3));
     out->record = strdup(statement_text(use, 8));
     if (out->name && out->record)

@@ -54,8 +54,10 @@ struct view_record {
     bool released;
     unsigned snapshots;
     int64_t shares;
-    char *name;   /* freed by view_record_dispose(), as is record */
-    char *record; /* JSON */
+    int64_t confirmed_ns; /* replica: when its shares were last confirmed, 0 = never */
+    int64_t limit;        /* replica: accounts at most, 0 = unknown */
+    char *name;           /* freed by view_record_dispose(), as is record */
+    char *record;         /* JSON */
 };
 
 struct view_share {

@@ -22,6 +22,8 @@ struct write_image {
     bool released;
     unsigned snapshots;
     int64_t shares;
+    int64_t limit;        /* replica: accounts at most, 0 = unknown */
+    int64_t confirmed_ns; /* replica: when its shares were last confirmed, 0 = never */
 };
 
 /* -ENOENT if there is no such image. */

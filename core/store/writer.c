@@ -110,18 +110,24 @@ static void record_refused(struct connection *connection, struct job *jobs, int6
             job->record(job, connection, now);
 }
 
+/* Lets commits return before (NORMAL), or once (FULL), the disk has them. Outside a transaction. */
+static int set_lazy(struct connection *connection, bool lazy)
+{
+    return connection_exec(connection,
+                           lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+}
+
 /* Commits events of refused jobs without waiting for the disk. Whether that works does not matter
  * to the jobs: they were refused either way. */
 static void commit_refused(struct connection *connection, struct job *jobs, int64_t now)
 {
-    if (connection_exec(connection, "PRAGMA synchronous = NORMAL") == 0 &&
-        statement_run(connection, STATEMENT_BEGIN, "") == 0) {
+    if (set_lazy(connection, true) == 0 && statement_run(connection, STATEMENT_BEGIN, "") == 0) {
         record_refused(connection, jobs, now);
         if (statement_run(connection, STATEMENT_COMMIT, "") < 0)
             rollback(connection);
     }
     /* Without the fsync of later commits no promise could be kept. */
-    if (connection_exec(connection, "PRAGMA synchronous = FULL") < 0)
+    if (set_lazy(connection, false) < 0)
         rollback(connection);
 }
 
@@ -141,8 +147,13 @@ static void commit_batch(struct writer *writer, struct job *jobs)
     struct connection *connection = writer->connection;
     int64_t now = text_now();
     bool changed = false;
+    bool lazy = true;
 
-    int result = statement_run(connection, STATEMENT_BEGIN, "");
+    for (struct job *job = jobs; job; job = job->next)
+        lazy = lazy && job->lazy;
+    int result = lazy ? set_lazy(connection, true) : 0;
+    if (result == 0)
+        result = statement_run(connection, STATEMENT_BEGIN, "");
     if (result < 0) {
         fail_all(connection, jobs, now, result);
         return;
@@ -170,7 +181,9 @@ static void commit_batch(struct writer *writer, struct job *jobs)
                  ? -REFUSAL_STORE_FULL
                  : statement_run(connection, STATEMENT_COMMIT, "");
     if (result < 0)
-        fail_all(connection, jobs, now, result);
+        fail_all(connection, jobs, now, result); /* ends with FULL */
+    else if (lazy && set_lazy(connection, false) < 0)
+        rollback(connection);
 }
 
 static void run_batch(struct writer *writer, struct job *jobs)
@@ -199,9 +212,18 @@ static void run_batch(struct writer *writer, struct job *jobs)
 void writer_submit(struct writer *writer, struct job *job)
 {
     job->next = NULL;
+    writer_submit_all(writer, job);
+}
+
+void writer_submit_all(struct writer *writer, struct job *first)
+{
+    struct job *last = first;
+
+    while (last->next)
+        last = last->next;
     (void)pthread_mutex_lock(&writer->mutex);
-    *writer->last = job;
-    writer->last = &job->next;
+    *writer->last = first;
+    writer->last = &last->next;
     if (writer->committing) {
         (void)pthread_mutex_unlock(&writer->mutex);
         return;

@@ -7,7 +7,8 @@
  *
  * What was refused changes nothing but the event log, and nobody should wait for the disk to hear
  * no: a batch in which nothing was changed is committed without the fsync (synchronous=NORMAL), and
- * is as visible. Batches of both kinds share the one fsync.
+ * is as visible. So is what can be found out again after a loss of power (lazy jobs). Batches of both
+ * kinds share the one fsync.
  */
 #ifndef CORE_STORE_WRITER_H
 #define CORE_STORE_WRITER_H
@@ -21,6 +22,7 @@
 struct job {
     struct job *next; /* the queue's */
     int result;       /* the writer's */
+    bool lazy;        /* its change need not be on the disk when done() is called */
 
     /* Whether nobody waits for it any more; asked just before run(), in the committing thread. A
      * job given up is not run, and ends with -REFUSAL_INTERRUPTED. May be NULL. */
@@ -51,6 +53,9 @@ void writer_free(struct writer *writer);
 /* Queues JOB, and commits if no other thread does. JOB belongs to the writer until done(). Any
  * thread. */
 void writer_submit(struct writer *writer, struct job *job);
+
+/* The same for all jobs of the list that begins with FIRST: they share a commit. */
+void writer_submit_all(struct writer *writer, struct job *first);
 
 /* From now on waiting for the lock is given up, so that a daemon that ends does not wait for
  * another process. Any thread. */

@@ -56,7 +56,7 @@ int registry_setup(void **state)
 
     (void)directory_setup(state);
     struct registry *registry = *state;
-    assert_done(store_create(registry->path, RULES_DEFAULT_LIMIT, SNAPSHOTS_ANY, &error));
+    assert_done(store_create(registry->path, NULL, RULES_DEFAULT_LIMIT, SNAPSHOTS_ANY, &error));
     assert_int_equal(sqlite3_open_v2(registry->path, &registry->db, SQLITE_OPEN_READWRITE, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_busy_timeout(registry->db, 10000), SQLITE_OK);

@@ -36,7 +36,7 @@ static void create_good(const char *path)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(2 * PATH_MAX);
 
-    if (store_create(path, 20, SNAPSHOTS_ANY, &error) < 0)
+    if (store_create(path, NULL, 20, SNAPSHOTS_ANY, &error) < 0)
         fail_msg("%s", buffer_text(&error));
 }
 
@@ -66,7 +66,7 @@ static void a_new_registry_has_its_settings_and_belongs_to_its_maker_alone(void 
     enum snapshot_policy policy = SNAPSHOTS_ANY;
     mode_t old = umask(0);
 
-    assert_done(store_create(registry->path, 7, SNAPSHOTS_ENCRYPTED, &error));
+    assert_done(store_create(registry->path, NULL, 7, SNAPSHOTS_ENCRYPTED, &error));
     (void)umask(old);
     assert_int_equal(stat(registry->path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
@@ -87,7 +87,7 @@ static void what_is_there_is_never_overwritten(void **state)
     char back[8] = "";
 
     (void)registry_file(registry, "registry", "mine");
-    assert_refused(store_create(registry->path, 20, SNAPSHOTS_ANY, &error), "EEXIST");
+    assert_refused(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error), "EEXIST");
     assert_holds(buffer_text(&error), registry->path);
     FILE *file = fopen(registry->path, "re");
     assert_non_null(file);
@@ -102,7 +102,7 @@ static void a_link_is_not_followed_when_a_registry_is_made(void **state)
     const struct registry *registry = *state;
 
     assert_int_equal(symlink("elsewhere", registry->path), 0);
-    assert_refused(store_create(registry->path, 20, SNAPSHOTS_ANY, &error), "EEXIST");
+    assert_refused(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error), "EEXIST");
     assert_int_equal(files_left(registry), 1);
 }
 
@@ -111,7 +111,8 @@ static void where_no_file_can_be_made_the_path_is_named(void **state)
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(1024);
 
     (void)state;
-    assert_refused(store_create("/nonexistent/registry", 20, SNAPSHOTS_ANY, &error), "ENOENT");
+    assert_refused(store_create("/nonexistent/registry", NULL, 20, SNAPSHOTS_ANY, &error),
+                   "ENOENT");
     assert_string_equal(buffer_text(&error), "/nonexistent/registry: No such file or directory");
 }
 

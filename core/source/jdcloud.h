@@ -1,0 +1,46 @@
+/*
+ * A region of JD Cloud as a source: the service is the authority, the store its replica.
+ *
+ * Reads see the replica only. The lists of images, and the shares of images that are in use, are asked
+ * for in the background; a directory that is opened waits a moment for news. A change is written into
+ * the replica's journal, sent, and settled by its answer, or, where that is missing, by the list of the
+ * image's members.
+ *
+ * Threads: the client's (core/cloud/client.h) hears the answers; the keeper's does what is due by the
+ * clock. Neither is ever waited for by a request: that is answered when the answer is there.
+ */
+#ifndef CORE_SOURCE_JDCLOUD_H
+#define CORE_SOURCE_JDCLOUD_H
+
+#include "core/source/source.h"
+
+/* Strings are the caller's and must outlive the catalog; NULL where nothing was said. */
+struct jdcloud_options {
+    const char *region; /* as in jdcloud:REGION; "" takes that of the profile */
+    const char *profile;
+    const char *state; /* directory of replicas */
+    const char *endpoint;
+    const char *ca_file;
+    const char *proxy;
+    const char *no_proxy;
+    int64_t refresh_s; /* lists are at most so old, while the cloud answers */
+    int64_t maxage_s;  /* beyond it, and with no answer, "no" is not said; 0 = for ever */
+    int64_t timeout_s; /* of a change, or a refresh that somebody waits for */
+};
+
+struct store;
+
+/* Opens the replica and starts the client and the keeper. Fills STORE, OUT, and the account's pin, which
+ * the cloud is asked for when the replica does not know it (ACCOUNT, if not NULL, is taken for it).
+ * WARNINGS gets what should be mended. Returns 0, or a negative errno with ERROR set and nothing left
+ * open. */
+int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
+                 struct store *store, struct buffer *warnings, struct buffer *error) MUST_CHECK;
+
+/* Starts what goes on by itself. After the catalog is open. 0 or a negative errno. */
+int jdcloud_start(struct source *source) MUST_CHECK;
+
+/* Frees the source. After its ops->close(), and when no commit is under way. */
+void jdcloud_free(struct source *source);
+
+#endif

@@ -1,0 +1,456 @@
+/*
+ * What is due by the clock: see jdcloud_state.h.
+ *
+ * The keeper commits what answers have brought, looks after changes, lets waiters go when their time is up, asks for what is
+ * old, and while the cloud is away asks now and then whether it is back.
+ */
+#include "core/source/jdcloud_state.h"
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/rules/refusal.h"
+#include "core/store/replica.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How often it looks while something is under way, and while nothing is. */
+#define BUSY_MS 100
+#define IDLE_MS 1000
+
+/* Between two looks for shares that have grown old. */
+#define AGED_MS 2000
+
+/* Between two questions for the members of an image with a change of unknown outcome. */
+#define UNKNOWN_MS 1000
+
+/* The longest pause between two probes, and how long one may take. */
+#define PROBE_WAIT_MAX_MS 8000
+#define PROBE_MS 4000
+
+/* Calls of a sweep under way at once: the connections, and as many in the queue. */
+#define SWEEP_CALLS 32
+
+/* Images that one look finds. */
+#define FOUND_MAX 64
+
+/* Images in use that are kept fresh. */
+#define IN_USE_MAX 256
+
+struct keeper {
+    struct jdcloud *cloud;
+    struct view view;
+    bool has_view;
+    struct replica_found found[FOUND_MAX];
+};
+
+/* --- waiters --- */
+
+/* Takes those out of LIST whose time is up, at the END all. Under the mutex. */
+static void take_late(struct refresh **list, int64_t now, bool end, struct refresh **late)
+{
+    for (struct refresh **at = list; *at;) {
+        struct refresh *refresh = *at;
+        if (!end && refresh->deadline_ms > now &&
+            !(refresh->interrupted && refresh->interrupted(refresh))) {
+            at = &refresh->next;
+            continue;
+        }
+        *at = refresh->next;
+        refresh->next = *late;
+        *late = refresh;
+    }
+}
+
+/* Lets those go who have waited long enough. Returns whether there are others. */
+static bool tend_waiters(struct jdcloud *cloud)
+{
+    struct refresh *late = NULL;
+    int64_t now = clock_now_ms();
+    bool any = false;
+    bool end = false;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        end = cloud->stopping;
+        take_late(&cloud->fill_waiters, now, end, &late);
+        any = cloud->fill_waiters != NULL;
+        for (int i = 0; i < 2; i++) {
+            struct listing *list = &cloud->lists[i];
+            take_late(&list->waiters, now, end, &late);
+            take_late(&list->next_waiters, now, end, &late);
+            any = any || list->waiters || list->next_waiters || list->fetching;
+        }
+        for (size_t i = 0; i < IMAGE_BUCKETS; i++) {
+            for (struct image_state *image = cloud->images[i]; image; image = image->chain) {
+                take_late(&image->waiters, now, end, &late);
+                take_late(&image->next_waiters, now, end, &late);
+                any = any || image->waiters || image->next_waiters || image->fetching;
+            }
+        }
+    }
+    jdcloud_end(late, end ? -REFUSAL_INTERRUPTED : -REFUSAL_SERVICE_TIMEOUT);
+    return any;
+}
+
+/* --- what is old --- */
+
+/* Images of this account whose shares were last confirmed before BEFORE_NS, in the order of ids from the
+ * one behind AFTER, in keeper->found. Returns their number. */
+static int find_stale(struct keeper *keeper, const char *after, int64_t before_ns)
+{
+    return replica_stale(&keeper->view.connection, keeper->cloud->catalog->account, after,
+                         before_ns, FOUND_MAX, keeper->found);
+}
+
+/* Asks for the members of those images in keeper->found that nobody asks for, as far as there is room. */
+static void prefetch(struct keeper *keeper, int count, int room, int64_t before_ns)
+{
+    struct jdcloud *cloud = keeper->cloud;
+
+    for (int i = 0; i < count && room > 0; i++) {
+        bool busy = false;
+        {
+            LOCK_SCOPE(&cloud->mutex);
+            const struct image_state *image = jdcloud_image(cloud, keeper->found[i].row);
+            busy = !image || image->fetching || image->failed < 0 || image->fresh_ns >= before_ns;
+        }
+        if (busy)
+            continue;
+        jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_SOON, false,
+                              true, NULL);
+        room--;
+    }
+}
+
+static bool is_away(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->away < 0;
+}
+
+static int prefetch_room(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->away ? 0 : SWEEP_CALLS - cloud->prefetching;
+}
+
+/* Somebody goes through shares/ one by one: those that he comes to next are asked for at once. */
+static void tend_sweep(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    char after[VIEW_NAME_SIZE];
+    int room = prefetch_room(cloud);
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (cloud->sweep_ms == 0 || clock_now_ms() - cloud->sweep_ms > 2000)
+            return;
+        (void)snprintf(after, sizeof(after), "%s", cloud->sweep_id);
+    }
+    if (room < SWEEP_CALLS / 4)
+        return;
+    int64_t before_ns = text_now() - cloud->refresh_ms * 1000000;
+    int count = find_stale(keeper, after, before_ns);
+    if (count == 0 &&
+        after[0]) /* what comes before may be stale, too, where the order is another */
+        count = find_stale(keeper, "", before_ns);
+    prefetch(keeper, count, room, before_ns);
+}
+
+/* Somebody wants to know what all images are shared with: those that were never asked for are. */
+static void tend_fill(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    struct refresh *waiters = NULL;
+    int room = prefetch_room(cloud);
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (!cloud->fill_waiters)
+            return;
+    }
+    int count = find_stale(keeper, "", 1);
+    if (count > 0 && room >= SWEEP_CALLS / 4)
+        prefetch(keeper, count, room, 1);
+    if (count > 0 && !is_away(cloud)) /* until their time ends */
+        return;
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        waiters = STEAL(cloud->fill_waiters);
+    }
+    jdcloud_end(waiters, 0);
+}
+
+/* The images whose shares/ were opened a short time ago. Returns their number. */
+static int list_in_use(struct jdcloud *cloud, int64_t now, int64_t *rows)
+{
+    int count = 0;
+
+    LOCK_SCOPE(&cloud->mutex);
+    for (size_t i = 0; i < IMAGE_BUCKETS; i++)
+        for (struct image_state *image = cloud->images[i]; image; image = image->chain)
+            if (image->opened_ms > 0 && now - image->opened_ms < IN_USE_MS && count < IN_USE_MAX)
+                rows[count++] = image->row;
+    return count;
+}
+
+/* Keeps the shares that are in use as fresh as the lists, and none older than half of maxage, so that
+ * "no" can be said as long as the cloud answers. */
+static void tend_aged(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    int64_t now = clock_now_ms();
+    int64_t now_ns = text_now();
+    int64_t rows[IN_USE_MAX];
+    bool all = false;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (cloud->away || (cloud->aged_ms > 0 && now - cloud->aged_ms < AGED_MS))
+            return;
+        all = cloud->aged_ms == 0; /* SIGHUP, or the beginning */
+        cloud->aged_ms = now;
+    }
+    int count = list_in_use(cloud, now, rows);
+    for (int i = 0; i < count; i++) {
+        struct write_image image = {0};
+        if (write_image(&keeper->view.connection, rows[i], &image) < 0 ||
+            image.owner != cloud->catalog->account)
+            continue;
+        if (all || now_ns - image.confirmed_ns >= cloud->refresh_ms * 1000000)
+            jdcloud_fetch_members(cloud, image.row, image.id, CALL_BACKGROUND, false, false, NULL);
+        jdcloud_fetch_quota(cloud, image.row, image.id, false);
+    }
+    if (cloud->maxage_ms == 0)
+        return;
+    int64_t before_ns = now_ns - cloud->maxage_ms * 1000000 / 2;
+    if (before_ns <
+        cloud->catalog->opened_ns) /* it has just begun: nobody has asked for them yet */
+        return;
+    count = find_stale(keeper, "", before_ns);
+    for (int i = 0; i < count; i++)
+        jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_BACKGROUND,
+                              false, false, NULL);
+}
+
+/* Changes of unknown outcome: the members tell. */
+static void tend_unknown(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    struct journal_entry entries[16];
+    int64_t now = clock_now_ms();
+    int64_t after = 0;
+    int count = 0;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (cloud->unknown == 0 || cloud->away ||
+            (cloud->unknown_ms > 0 && now - cloud->unknown_ms < UNKNOWN_MS))
+            return;
+        cloud->unknown_ms = now;
+    }
+    while ((count = journal_read(&keeper->view.connection, 0, after, 16, entries)) > 0) {
+        for (int i = 0; i < count; i++) {
+            struct write_image image = {0};
+            after = entries[i].row;
+            if (entries[i].state == JOURNAL_UNKNOWN &&
+                write_image(&keeper->view.connection, entries[i].image, &image) == 0)
+                jdcloud_fetch_members(cloud, image.row, image.id, CALL_SOON, false, false, NULL);
+        }
+    }
+}
+
+/* --- the lists, and whether the cloud is there --- */
+
+static void tend_lists(struct jdcloud *cloud)
+{
+    int64_t now = clock_now_ms();
+
+    for (int i = 0; i < 2; i++) {
+        const struct listing *list = &cloud->lists[i];
+        bool due = false;
+        {
+            LOCK_SCOPE(&cloud->mutex);
+            due = !list->fetching && !cloud->away &&
+                  (list->started_ms == 0 || now - list->started_ms >= cloud->refresh_ms);
+        }
+        if (due)
+            jdcloud_fetch_list(cloud, i == 1, list->confirmed_ns ? CALL_BACKGROUND : CALL_SOON,
+                               false, NULL);
+    }
+}
+
+/* A question that is asked only to hear whether there is an answer. It frees itself. */
+struct probe {
+    struct call call;
+    struct jdcloud *cloud;
+};
+
+static void probe_answered(struct call *call, const struct reply *reply)
+{
+    struct probe *probe = (struct probe *)(void *)((char *)call - offsetof(struct probe, call));
+    struct jdcloud *cloud = probe->cloud;
+
+    jdcloud_hear(cloud, reply);
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        cloud->probing = false;
+        if (cloud->away) {
+            cloud->probe_wait_ms = cloud->probe_wait_ms < PROBE_WAIT_MAX_MS / 2
+                                       ? cloud->probe_wait_ms * 2
+                                       : PROBE_WAIT_MAX_MS;
+            cloud->probe_ms = clock_now_ms() + cloud->probe_wait_ms;
+        } else { /* what was missed meanwhile */
+            cloud->aged_ms = 0;
+            cloud->lists[0].started_ms = 0;
+            cloud->lists[1].started_ms = 0;
+        }
+        (void)pthread_cond_signal(&cloud->wake);
+    }
+    call_dispose(&probe->call);
+    free(probe);
+}
+
+static void tend_probe(struct jdcloud *cloud)
+{
+    int64_t now = clock_now_ms();
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (!cloud->away || cloud->probing || now < cloud->probe_ms)
+            return;
+        cloud->probing = true;
+    }
+    struct probe *probe = calloc(1, sizeof(*probe));
+    if (!probe || api_list_images(&probe->call, cloud->region, "private", 1) < 0) {
+        free(probe);
+        LOCK_SCOPE(&cloud->mutex);
+        cloud->probing = false;
+        cloud->probe_ms = now + cloud->probe_wait_ms;
+        return;
+    }
+    probe->cloud = cloud;
+    probe->call.priority = CALL_SOON;
+    probe->call.deadline_ms = now + PROBE_MS;
+    probe->call.done = probe_answered;
+    client_submit(cloud->client, &probe->call);
+}
+
+static void commit_jobs(struct jdcloud *cloud)
+{
+    struct job *jobs = NULL;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        jobs = STEAL(cloud->jobs);
+        cloud->last_job = &cloud->jobs;
+    }
+    if (jobs)
+        writer_submit_all(cloud->catalog->writer, jobs);
+}
+
+/* Forgets images about which nothing goes on. */
+static void forget_idle(struct jdcloud *cloud)
+{
+    int64_t now = clock_now_ms();
+
+    LOCK_SCOPE(&cloud->mutex);
+    for (size_t i = 0; i < IMAGE_BUCKETS; i++) {
+        for (struct image_state **at = &cloud->images[i]; *at;) {
+            struct image_state *image = *at;
+            bool busy = image->first || image->fetching || image->record_fetching ||
+                        image->quota_fetching || image->waiters || image->next_waiters ||
+                        image->failed < 0 ||
+                        (image->opened_ms > 0 && now - image->opened_ms < IN_USE_MS);
+            if (busy) {
+                at = &image->chain;
+                continue;
+            }
+            *at = image->chain;
+            call_dispose(&image->call);
+            call_dispose(&image->record_call);
+            call_dispose(&image->quota_call);
+            free(image);
+        }
+    }
+}
+
+static void wait_for_news(struct jdcloud *cloud, int wait_ms)
+{
+    struct timespec until = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    LOCK_SCOPE(&cloud->mutex);
+    if (!cloud->stopping && !cloud->jobs)
+        (void)pthread_cond_timedwait(&cloud->wake, &cloud->mutex, &until);
+}
+
+/* A moment, for the client to end its calls. */
+static void wait_for_end(void)
+{
+    const struct timespec moment = {.tv_nsec = 2 * 1000000L};
+
+    (void)nanosleep(&moment, NULL);
+}
+
+static bool is_stopping(struct jdcloud *cloud)
+{
+    LOCK_SCOPE(&cloud->mutex);
+    return cloud->stopping;
+}
+
+static void tend_news(struct keeper *keeper)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
+
+    if (!keeper->has_view)
+        keeper->has_view = catalog_view(keeper->cloud->catalog, &keeper->view, &error) == 0;
+    if (!keeper->has_view) {
+        catalog_note_error(keeper->cloud->catalog, -REFUSAL_STORE_DAMAGED);
+        return;
+    }
+    tend_sweep(keeper);
+    tend_fill(keeper);
+    tend_aged(keeper);
+    tend_unknown(keeper);
+}
+
+void *jdcloud_keep(void *context)
+{
+    struct jdcloud *cloud = context;
+    struct keeper *keeper = calloc(1, sizeof(*keeper));
+    int64_t forgot_ms = clock_now_ms();
+
+    while (!is_stopping(cloud)) {
+        tend_lists(cloud);
+        commit_jobs(cloud);
+        bool busy = jdcloud_tend_changes(cloud);
+        busy = tend_waiters(cloud) || busy;
+        tend_probe(cloud);
+        if (keeper) {
+            keeper->cloud = cloud;
+            tend_news(keeper);
+        }
+        if (clock_now_ms() - forgot_ms > IN_USE_MS / 10) {
+            forget_idle(cloud);
+            forgot_ms = clock_now_ms();
+        }
+        wait_for_news(cloud, busy ? BUSY_MS : IDLE_MS);
+    }
+    /* The client has ended its calls, or is about to: nobody may be left waiting. */
+    while (jdcloud_tend_changes(cloud) || tend_waiters(cloud)) {
+        commit_jobs(cloud);
+        wait_for_end();
+    }
+    if (keeper && keeper->has_view)
+        view_close(&keeper->view);
+    free(keeper);
+    return NULL;
+}

@@ -1,0 +1,595 @@
+/*
+ * The shares of one image, its record, and its limit: see jdcloud_state.h.
+ *
+ * A list of members is merged by pin. It may be older than what the store knows of this mount's own
+ * changes, and the service's display may lag besides: what the journal holds goes before the list, for a
+ * bounded time.
+ */
+#include "core/source/jdcloud_state.h"
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/rules/refusal.h"
+#include "core/source/image_json.h"
+#include "core/store/replica.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* More entries of one image are read in the next merge. */
+#define JOURNAL_MAX 256
+
+/* Between two questions for the limit of an image. */
+#define QUOTA_MS (3600 * 1000)
+
+/* --- merging --- */
+
+struct merge {
+    struct jdcloud *cloud;
+    struct connection *connection;
+    const struct write_image *image;
+    char *const *pins; /* of the list, sorted */
+    size_t count;
+    int64_t began_ns;
+    int64_t now;
+    bool first; /* the shares were never known: they do not appear, they are there */
+
+    struct journal_entry journal[JOURNAL_MAX];
+    int journal_count;
+    char **held; /* pins of the store, sorted */
+    size_t held_count, held_size;
+};
+
+static int compare_pins(const void *one, const void *other)
+{
+    return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+static bool has_pin(char *const *pins, size_t count, const char *pin)
+{
+    return count > 0 && bsearch(&pin, pins, count, sizeof(*pins), compare_pins);
+}
+
+static int add_held(const struct replica_share_entry *entry, void *context)
+{
+    struct merge *merge = context;
+
+    if (merge->held_count == merge->held_size) {
+        size_t size = merge->held_size ? 2 * merge->held_size : 64;
+        char **held = realloc(merge->held, size * sizeof(*held));
+        if (!held)
+            return -ENOMEM;
+        merge->held = held;
+        merge->held_size = size;
+    }
+    merge->held[merge->held_count] = strdup(entry->pin);
+    return merge->held[merge->held_count++] ? 0 : -ENOMEM;
+}
+
+/* Gives the pin to the store or takes it, with an event. The event's EXTRA may be NULL. */
+static int set_share(struct merge *merge, const char *pin, bool shared, const char *action,
+                     const char *extra)
+{
+    int result = shared ? replica_share(merge->connection, merge->image->row, merge->image->owner,
+                                        pin, 0, merge->now)
+                        : replica_cancel(merge->connection, merge->image->row, merge->image->owner,
+                                         pin, 0, merge->now);
+
+    if (result < 0 || !action)
+        return result < 0 ? result : 0;
+    return jdcloud_record(merge->cloud, merge->connection, action, merge->image->id, pin, 0, extra,
+                          merge->now);
+}
+
+/* Whether the change ROW is on its way at this moment: its own answer settles it. */
+static bool is_under_way(struct jdcloud *cloud, int64_t image, int64_t row)
+{
+    LOCK_SCOPE(&cloud->mutex);
+
+    const struct image_state *state = jdcloud_image(cloud, image);
+    return state && state->first && state->first->journal == row;
+}
+
+/* A change without an answer: the list decides, as soon as it can. Returns 1 if its pin is to be left as
+ * the store has it, 0 if the list counts, or a negative refusal/errno. */
+static int merge_unknown(struct merge *merge, const struct journal_entry *entry, bool made)
+{
+    const char *action = entry->cancel ? "cancel" : "share";
+
+    if (is_under_way(merge->cloud, entry->image, entry->row))
+        return 1;
+    if (made) {
+        int result = set_share(merge, entry->pin, !entry->cancel, action, " settled=made");
+        if (result == 0)
+            result = journal_remove(merge->connection, entry->row);
+        return result < 0 ? result : 0;
+    }
+    if (merge->began_ns - entry->at_ns < SETTLE_NS)
+        return 1;
+    int result = journal_remove(merge->connection, entry->row);
+    if (result == 0)
+        result =
+            jdcloud_record(merge->cloud, merge->connection, action, merge->image->id, entry->pin,
+                           -REFUSAL_SERVICE_TIMEOUT, " settled=not-made", merge->now);
+    return result;
+}
+
+/* A change that was made: it goes before a list that is older, and before one that lags. As
+ * merge_unknown(). */
+static int merge_done(struct merge *merge, const struct journal_entry *entry, bool agreed)
+{
+    bool newer = merge->began_ns > entry->at_ns;
+
+    if (!newer || (!agreed && merge->now - entry->at_ns < LAG_NS))
+        return 1;
+    return journal_remove(merge->connection, entry->row);
+}
+
+/* Goes through the journal; the rows that are to be left alone stay in merge->journal. */
+static int merge_journal(struct merge *merge)
+{
+    int kept = 0;
+
+    merge->journal_count =
+        journal_read(merge->connection, merge->image->row, 0, JOURNAL_MAX, merge->journal);
+    if (merge->journal_count < 0)
+        return merge->journal_count;
+    for (int i = 0; i < merge->journal_count; i++) {
+        const struct journal_entry entry = merge->journal[i];
+        bool made = has_pin(merge->pins, merge->count, entry.pin) != entry.cancel;
+        int result = entry.state == JOURNAL_DONE ? merge_done(merge, &entry, made)
+                                                 : merge_unknown(merge, &entry, made);
+        if (result < 0)
+            return result;
+        if (result == 1)
+            merge->journal[kept++] = entry;
+    }
+    merge->journal_count = kept;
+    return 0;
+}
+
+static bool is_left_alone(const struct merge *merge, const char *pin)
+{
+    for (int i = 0; i < merge->journal_count; i++)
+        if (strcmp(merge->journal[i].pin, pin) == 0)
+            return true;
+    return false;
+}
+
+static int merge_pins(struct merge *merge)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < merge->count && result >= 0; i++)
+        if (!has_pin(merge->held, merge->held_count, merge->pins[i]) &&
+            !is_left_alone(merge, merge->pins[i]))
+            result = set_share(merge, merge->pins[i], true, merge->first ? NULL : "appeared", NULL);
+    for (size_t i = 0; i < merge->held_count && result >= 0; i++)
+        if (!has_pin(merge->pins, merge->count, merge->held[i]) &&
+            !is_left_alone(merge, merge->held[i]))
+            result = set_share(merge, merge->held[i], false, "vanished", NULL);
+    return result < 0 ? result : 0;
+}
+
+static int merge_all(struct merge *merge)
+{
+    int result = merge_journal(merge);
+
+    if (result == 0) /* after the journal, which may have changed it */
+        result = replica_shares(merge->connection, merge->image->row, add_held, merge);
+    if (result < 0)
+        return result;
+    if (merge->held_count > 0)
+        qsort(merge->held, merge->held_count, sizeof(*merge->held), compare_pins);
+    result = merge_pins(merge);
+    if (result == 0)
+        result = replica_confirm(merge->connection, merge->image->row, merge->began_ns);
+    return result;
+}
+
+int jdcloud_merge_members(struct jdcloud *cloud, struct connection *connection,
+                          const struct write_image *image, char *const *pins, size_t count,
+                          int64_t began_ns, int64_t now)
+{
+    CLEANUP_FREE struct merge *merge = calloc(1, sizeof(*merge));
+    int64_t unknown = 0;
+
+    if (!merge)
+        return -ENOMEM;
+    merge->cloud = cloud;
+    merge->connection = connection;
+    merge->image = image;
+    merge->pins = pins;
+    merge->count = count;
+    merge->began_ns = began_ns;
+    merge->now = now;
+    merge->first = image->confirmed_ns == 0;
+    int result = merge_all(merge);
+    for (size_t i = 0; i < merge->held_count; i++)
+        free(merge->held[i]);
+    free(merge->held);
+    if (result == 0)
+        result = journal_count_unknown(connection, &unknown);
+    if (result == 0) {
+        LOCK_SCOPE(&cloud->mutex);
+        cloud->unknown = unknown;
+    }
+    return result;
+}
+
+/* --- asking --- */
+
+/* A list of members on its way into the store. */
+struct members {
+    struct job job;
+    struct jdcloud *cloud;
+    struct image_state *image;
+    int64_t began_ns;
+    char **pins;
+    size_t count, size;
+};
+
+static void free_members(struct members *members)
+{
+    for (size_t i = 0; i < members->count; i++)
+        free(members->pins[i]);
+    free(members->pins);
+    free(members);
+}
+
+static int add_member(const char *pin, void *context)
+{
+    struct members *members = context;
+
+    if (members->count == members->size) {
+        size_t size = members->size ? 2 * members->size : 32;
+        char **pins = realloc(members->pins, size * sizeof(*pins));
+        if (!pins)
+            return -ENOMEM;
+        members->pins = pins;
+        members->size = size;
+    }
+    members->pins[members->count] = strdup(pin);
+    return members->pins[members->count++] ? 0 : -ENOMEM;
+}
+
+static int members_run(struct job *job, struct connection *connection, int64_t now)
+{
+    struct members *members =
+        (struct members *)(void *)((char *)job - offsetof(struct members, job));
+    struct write_image image = {0};
+    int result = write_image(connection, members->image->row, &image);
+
+    if (result == -ENOENT)
+        return -REFUSAL_IMAGE_GONE;
+    if (result == 0)
+        result = jdcloud_merge_members(members->cloud, connection, &image, members->pins,
+                                       members->count, members->began_ns, now);
+    return result;
+}
+
+/* The end of a question for the members of IMAGE: whoever waited hears RESULT; the next question goes
+ * out if somebody wants a newer one. */
+static void end_fetch(struct image_state *image, int result)
+{
+    struct jdcloud *cloud = image->cloud;
+    int64_t row = image->row; /* afterwards it may be forgotten */
+    struct refresh *waiters = NULL;
+    struct refresh *next = NULL;
+    char id[VIEW_NAME_SIZE] = "";
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        waiters = STEAL(image->waiters);
+        next = STEAL(image->next_waiters);
+        image->fetching = false;
+        if (result == 0)
+            image->fresh_ns = image->began_ns;
+        image->failed = result < 0 && result != -REFUSAL_INTERRUPTED ? result : 0;
+        if (image->prefetch)
+            cloud->prefetching--;
+        image->prefetch = false;
+        (void)snprintf(id, sizeof(id), "%s", image->id);
+        (void)pthread_cond_signal(&cloud->wake);
+    }
+    jdcloud_end(waiters, result);
+    while (next) {
+        struct refresh *refresh = next;
+        next = refresh->next;
+        jdcloud_fetch_members(cloud, row, id, CALL_SOON, false, false, refresh);
+    }
+    jdcloud_unblock(cloud, row);
+}
+
+static void members_done(struct job *job, int result)
+{
+    struct members *members =
+        (struct members *)(void *)((char *)job - offsetof(struct members, job));
+    struct image_state *image = members->image;
+
+    free_members(members);
+    end_fetch(image, result);
+}
+
+static void members_answered(struct call *call, const struct reply *reply)
+{
+    struct image_state *image =
+        (struct image_state *)(void *)((char *)call - offsetof(struct image_state, call));
+    struct jdcloud *cloud = image->cloud;
+    int result = reply->result;
+
+    jdcloud_hear(cloud, reply);
+    struct members *members = result == 0 ? calloc(1, sizeof(*members)) : NULL;
+    if (result == 0 && !members)
+        result = -ENOMEM;
+    if (result == 0) {
+        members->cloud = cloud;
+        members->image = image;
+        members->began_ns = image->began_ns;
+        members->job = (struct job){.lazy = true, .run = members_run, .done = members_done};
+        result = api_read_members(reply->body, add_member, members);
+    }
+    if (result < 0) {
+        if (members)
+            free_members(members);
+        end_fetch(image, result);
+        return;
+    }
+    if (members->count > 0)
+        qsort(members->pins, members->count, sizeof(*members->pins), compare_pins);
+    jdcloud_submit(cloud, &members->job);
+}
+
+static void add_waiter(struct refresh **list, struct refresh *waiter)
+{
+    if (!waiter)
+        return;
+    waiter->next = *list;
+    *list = waiter;
+}
+
+/* Fills IMAGE's call for a new question. Under the mutex. */
+static int begin_fetch(struct image_state *image, const char *id, enum call_priority priority,
+                       int64_t deadline_ms)
+{
+    struct jdcloud *cloud = image->cloud;
+
+    call_dispose(&image->call);
+    (void)snprintf(image->id, sizeof(image->id), "%s", id);
+    int result = api_members(&image->call, cloud->region, id);
+    if (result < 0)
+        return result;
+    image->call.priority = priority;
+    image->call.deadline_ms = deadline_ms;
+    image->call.done = members_answered;
+    image->began_ns = text_now();
+    image->fetching = true;
+    return 0;
+}
+
+void jdcloud_fetch_members(struct jdcloud *cloud, int64_t row, const char *id,
+                           enum call_priority priority, bool newer, bool prefetch,
+                           struct refresh *waiter)
+{
+    struct image_state *image = NULL;
+    bool begun = false;
+    int result = -ENOMEM;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        image = jdcloud_image(cloud, row);
+        if (image && image->fetching) {
+            add_waiter(newer ? &image->next_waiters : &image->waiters, waiter);
+            return;
+        }
+        if (image)
+            result = begin_fetch(image, id, priority, clock_now_ms() + cloud->timeout_ms);
+        begun = result == 0;
+        if (begun) {
+            add_waiter(&image->waiters, waiter);
+            image->prefetch = prefetch;
+            cloud->prefetching += prefetch;
+        }
+    }
+    if (begun)
+        client_submit(cloud->client, &image->call);
+    else
+        jdcloud_end(waiter, result);
+}
+
+/* --- the record of an image --- */
+
+struct record {
+    struct job job;
+    struct jdcloud *cloud;
+    struct image_state *image;
+    struct replica_image values; /* strings are those of json */
+    json_t *json;
+    char *text;
+};
+
+static int record_run(struct job *job, struct connection *connection, int64_t now)
+{
+    struct record *record = (struct record *)(void *)((char *)job - offsetof(struct record, job));
+    struct write_image image = {0};
+    int64_t row = 0;
+    int result = write_image(connection, record->image->row, &image);
+
+    if (result < 0)
+        return result == -ENOENT ? -REFUSAL_IMAGE_GONE : result;
+    record->values.owner = image.owner;
+    result = replica_put_image(connection, &record->values, now, &row);
+    return result < 0 ? result : 0;
+}
+
+static void end_record(struct image_state *image, int result)
+{
+    struct refresh *waiters = NULL;
+
+    {
+        LOCK_SCOPE(&image->cloud->mutex);
+        waiters = STEAL(image->record_wanted);
+        image->record_fetching = false;
+    }
+    jdcloud_end(waiters, result);
+}
+
+static void record_done(struct job *job, int result)
+{
+    struct record *record = (struct record *)(void *)((char *)job - offsetof(struct record, job));
+    struct image_state *image = record->image;
+
+    json_decref(record->json);
+    free(record->text);
+    free(record);
+    end_record(image, result);
+}
+
+/* Takes the answer apart. 0, or a negative refusal/errno. */
+static int read_record(struct record *record, const struct reply *reply)
+{
+    const json_t *json = NULL;
+    struct image_json values = {0};
+    int result = api_read_image(reply->body, &json);
+
+    if (result < 0)
+        return result;
+    record->json = json_deep_copy(json);
+    record->text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!record->json || !record->text)
+        return -ENOMEM;
+    if (image_json_take(record->json, &values) < 0)
+        return -REFUSAL_SERVICE_ANSWER;
+    record->values = (struct replica_image){
+        .id = values.id,
+        .name = values.name,
+        .status = values.status,
+        .released = values.released,
+        .snapshots = values.snapshots,
+        .record = record->text,
+    };
+    return 0;
+}
+
+static void record_answered(struct call *call, const struct reply *reply)
+{
+    struct image_state *image =
+        (struct image_state *)(void *)((char *)call - offsetof(struct image_state, record_call));
+    struct jdcloud *cloud = image->cloud;
+    int result = reply->result;
+
+    jdcloud_hear(cloud, reply);
+    struct record *record = result == 0 ? calloc(1, sizeof(*record)) : NULL;
+    if (result == 0)
+        result = record ? read_record(record, reply) : -ENOMEM;
+    if (result == 0) {
+        record->cloud = cloud;
+        record->image = image;
+        record->job = (struct job){.lazy = true, .run = record_run, .done = record_done};
+        jdcloud_submit(cloud, &record->job);
+        return;
+    }
+    if (record) {
+        json_decref(record->json);
+        free(record->text);
+        free(record);
+    }
+    end_record(image, result);
+}
+
+void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
+                          struct refresh *waiter)
+{
+    struct image_state *image = NULL;
+    int result = -ENOMEM;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        image = jdcloud_image(cloud, row);
+        if (image && image->record_fetching) {
+            add_waiter(&image->record_wanted, waiter);
+            return;
+        }
+        if (image) {
+            call_dispose(&image->record_call);
+            result = api_image(&image->record_call, cloud->region, id);
+        }
+        if (result == 0) {
+            image->record_call.priority = CALL_SOON;
+            image->record_call.deadline_ms = waiter->deadline_ms;
+            image->record_call.done = record_answered;
+            image->record_fetching = true;
+            add_waiter(&image->record_wanted, waiter);
+        }
+    }
+    if (result == 0)
+        client_submit(cloud->client, &image->record_call);
+    else
+        jdcloud_end(waiter, result);
+}
+
+/* --- the limit --- */
+
+struct limit {
+    struct job job;
+    int64_t row;
+    int64_t value;
+};
+
+static int limit_run(struct job *job, struct connection *connection, int64_t now)
+{
+    const struct limit *limit = (struct limit *)(void *)((char *)job - offsetof(struct limit, job));
+
+    (void)now;
+    return replica_set_limit(connection, limit->row, limit->value);
+}
+
+static void limit_done(struct job *job, int result)
+{
+    (void)result; /* it is asked for again in an hour */
+    free((struct limit *)(void *)((char *)job - offsetof(struct limit, job)));
+}
+
+static void quota_answered(struct call *call, const struct reply *reply)
+{
+    struct image_state *image =
+        (struct image_state *)(void *)((char *)call - offsetof(struct image_state, quota_call));
+    struct jdcloud *cloud = image->cloud;
+    struct limit *limit = reply->result == 0 ? calloc(1, sizeof(*limit)) : NULL;
+    int64_t used = 0;
+
+    jdcloud_hear(cloud, reply);
+    if (limit && api_read_quota(reply->body, &limit->value, &used) == 0 && limit->value > 0) {
+        limit->row = image->row;
+        limit->job = (struct job){.lazy = true, .run = limit_run, .done = limit_done};
+        jdcloud_submit(cloud, &STEAL(limit)->job);
+    }
+    free(limit);
+    LOCK_SCOPE(&cloud->mutex);
+    image->quota_fetching = false;
+}
+
+void jdcloud_fetch_quota(struct jdcloud *cloud, int64_t row, const char *id, bool anew)
+{
+    struct image_state *image = NULL;
+    bool begun = false;
+    int64_t now = clock_now_ms();
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        image = jdcloud_image(cloud, row);
+        if (!image || image->quota_fetching || cloud->away || cloud->stopping)
+            return;
+        if (!anew && image->quota_ms > 0 && now - image->quota_ms < QUOTA_MS)
+            return;
+        call_dispose(&image->quota_call);
+        begun = api_quota(&image->quota_call, cloud->region, id) == 0;
+        image->quota_fetching = begun;
+        image->quota_ms = now;
+        image->quota_call.priority = CALL_BACKGROUND;
+        image->quota_call.deadline_ms = now + cloud->timeout_ms;
+        image->quota_call.done = quota_answered;
+    }
+    if (begun)
+        client_submit(cloud->client, &image->quota_call);
+}

@@ -1,0 +1,119 @@
+/* Where a replica lies: see jdcloud_state.h. */
+#include "core/source/jdcloud_state.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+/* Filesystems on which SQLite's shared memory, or its locks, cannot be trusted: their magic numbers, as
+ * statfs(2) has them. */
+static const struct {
+    unsigned long magic;
+    const char *name;
+} unfit[] = {
+    {0x6969, "NFS"},        {0x65735546, "FUSE"}, {0x517b, "SMB"},     {0xff534d42UL, "CIFS"},
+    {0xfe534d42UL, "SMB2"}, {0x01021997, "9P"},   {0x5346414f, "AFS"},
+};
+
+/* Appends the directory that was asked for, or the first there is of the usual ones. */
+static int find_directory(const char *directory, struct buffer *path, struct buffer *error)
+{
+    const char *systemd = getenv("STATE_DIRECTORY"); /* a list with colons */
+    const char *xdg = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+
+    if (directory) {
+        buffer_puts(path, directory);
+    } else if (systemd && systemd[0] == '/') {
+        buffer_add(path, systemd, strcspn(systemd, ":"));
+    } else if (xdg && xdg[0] == '/') {
+        buffer_printf(path, "%s/imgsharefs", xdg);
+    } else {
+        if (!home || home[0] != '/') {
+            const struct passwd *user = getpwuid(getuid());
+            home = user ? user->pw_dir : NULL;
+        }
+        if (!home || home[0] != '/') {
+            buffer_puts(error,
+                        "no place for the replica: HOME is not set; name one with state=DIR");
+            return -ENOENT;
+        }
+        buffer_printf(path, "%s/.local/state/imgsharefs", home);
+    }
+    return 0;
+}
+
+/* Makes PATH and what is above it, for this user alone. */
+static int make_directories(const char *path, struct buffer *error)
+{
+    CLEANUP_FREE char *copy = strdup(path);
+
+    if (!copy)
+        return -ENOMEM;
+    for (char *at = copy + 1;; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char end = *at;
+        *at = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+            int result = -errno;
+            buffer_printf(error, "%s: %s; name another place with state=DIR", copy,
+                          strerror(-result));
+            return result;
+        }
+        *at = end;
+        if (end == '\0')
+            return 0;
+    }
+}
+
+static int check_filesystem(const char *path, struct buffer *error)
+{
+    struct statfs status;
+
+    if (statfs(path, &status) < 0) {
+        buffer_printf(error, "%s: %s", path, strerror(errno));
+        return -errno;
+    }
+    for (size_t i = 0; i < sizeof(unfit) / sizeof(unfit[0]); i++) {
+        if ((unsigned long)status.f_type == unfit[i].magic) {
+            buffer_printf(
+                error,
+                "%s: is on %s, where the replica would not be safe; name a local disk with "
+                "state=DIR",
+                path, unfit[i].name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* FNV-1a, 64 bits: tells files apart; what the file is of stands in the file. */
+static uint64_t add_hash(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
+    return (hash ^ '\n') * 0x100000001b3ULL;
+}
+
+int jdcloud_place(const char *directory, const char *region, const char *endpoint,
+                  const char *access_key, struct buffer *path, struct buffer *error)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    int result = find_directory(directory, path, error);
+
+    if (result < 0)
+        return result;
+    if (buffer_failed(path))
+        return -ENOMEM;
+    result = make_directories(buffer_text(path), error);
+    if (result == 0)
+        result = check_filesystem(buffer_text(path), error);
+    hash = add_hash(hash, region);
+    hash = add_hash(hash, endpoint ? endpoint : "");
+    hash = add_hash(hash, access_key);
+    buffer_printf(path, "/jdcloud-%s-%016llx.replica", region, (unsigned long long)hash);
+    return result < 0 ? result : buffer_failed(path) ? -ENOMEM : 0;
+}

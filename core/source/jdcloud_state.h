@@ -1,0 +1,221 @@
+/*
+ * What the files of the JD Cloud source share: its state, who may touch what, and the calls between them.
+ *
+ *   jdcloud_open.c     opening: region, key, replica, account
+ *   jdcloud.c          what others ask: describe, refresh, visit, doubt, close
+ *   jdcloud_place.c    where a replica lies
+ *   jdcloud_pin.c      finding out the account's own pin
+ *   jdcloud_change.c   a change from its decision to its settlement
+ *   jdcloud_members.c  the shares of one image
+ *   jdcloud_lists.c    the lists of images
+ *   jdcloud_keeper.c   what is due by the clock
+ *
+ * One mutex guards all of it. Nothing is submitted (to the writer, to the client) and no done() is called
+ * while it is held: those may come back here at once.
+ */
+#ifndef CORE_SOURCE_JDCLOUD_STATE_H
+#define CORE_SOURCE_JDCLOUD_STATE_H
+
+#include "core/catalog/catalog.h"
+#include "core/cloud/api.h"
+#include "core/cloud/client.h"
+#include "core/source/jdcloud.h"
+#include "core/store/write.h"
+
+#include <pthread.h>
+
+/* How long OPENDIR waits for news at most: it is the one place where waiting harms nobody. */
+#define VISIT_WAIT_MS 5000
+
+/* Shares that were opened so recently are kept fresh. */
+#define IN_USE_MS (600 * 1000)
+
+/* How long the member list may lag behind a change ("the display may lag, press refresh", without a
+ * figure): a change without an answer that is not in the list by then was not made; one with an answer
+ * is shown so long although the list says otherwise. */
+#define SETTLE_NS (10 * 1000000000LL)
+#define LAG_NS (60 * 1000000000LL)
+
+/* A change whose fate is unknown is sent again, if the list shows that it was not made, so often. */
+#define SENDS_MAX 3
+
+struct image_state;
+
+enum operation_state {
+    OPERATION_WAITING,  /* for those before it */
+    OPERATION_DECIDING, /* a job of it is with the writer */
+    OPERATION_BLOCKED,  /* an earlier change of its pin is of unknown outcome */
+    OPERATION_SENT,     /* its call is with the client */
+    OPERATION_CHECKING, /* the members are asked for what became of it */
+    OPERATION_AGAIN,    /* to be sent again at again_ms */
+};
+
+/* A change on its way. At the head of its image's queue it belongs to whoever carries out its step; all
+ * fields but change and state are that one's. */
+struct operation {
+    struct operation *next; /* under the mutex */
+    struct operation *due;  /* the keeper's */
+    struct jdcloud *cloud;
+    struct image_state *image;
+    struct change *change;      /* under the mutex: the caller's; NULL once it was answered */
+    enum operation_state state; /* under the mutex */
+    struct change own;          /* a copy, for decisions and events */
+    struct job job;
+    struct call call;
+    int sends;
+    int64_t again_ms;
+    int64_t deadline_ms;
+    int64_t journal; /* row, 0 before it is written */
+    bool blocked;
+    bool made;
+    int result;
+    char id[VIEW_NAME_SIZE]; /* of the image */
+    char request_id[72];
+    char message[256];
+};
+
+/* What goes on about one image. */
+struct image_state {
+    struct image_state *chain;
+    struct jdcloud *cloud;
+    int64_t row;
+    char id[VIEW_NAME_SIZE]; /* while its members are asked for */
+    struct operation *first, **last;
+    int64_t fresh_ns;  /* of the last list of its members that was merged, 0 = none */
+    int64_t opened_ms; /* of the last OPENDIR of its shares/, 0 = never */
+    int failed;        /* why its last refresh failed; 0 */
+
+    /* Asking for its members, or for its record. */
+    struct call call;
+    bool fetching;
+    bool prefetch;                 /* is one of a sweep */
+    int64_t began_ns;              /* of the call */
+    struct refresh *waiters;       /* of the call under way */
+    struct refresh *next_waiters;  /* of the one after it: what they want is newer */
+    struct refresh *record_wanted; /* of its record */
+    bool record_fetching;
+    struct call record_call;
+
+    struct call quota_call;
+    bool quota_fetching;
+    int64_t quota_ms; /* when the limit was asked for last, 0 = never */
+};
+
+/* One of the two lists. */
+struct listing {
+    struct jdcloud *cloud;
+    bool received; /* the one of imageSource shared */
+    bool fetching;
+    bool again; /* it changed while it was read: once more */
+    int64_t started_ms;
+    int64_t began_ns;
+    int64_t confirmed_ns; /* 0 = never */
+    int failed;           /* why its last refresh failed; 0 */
+    int pages, pages_out; /* asked for; without an answer yet */
+    json_t **bodies;      /* one a page */
+    int64_t total;        /* as the first page said; -1 = unknown */
+    int result;
+    struct refresh *waiters;
+    struct refresh *next_waiters;
+};
+
+#define IMAGE_BUCKETS 1024
+
+struct jdcloud {
+    struct catalog *catalog;
+    struct client *client;
+    struct credentials credentials;
+    char *region;
+    char *endpoint; /* NULL: the services' own */
+    int64_t refresh_ms, maxage_ms, timeout_ms;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t wake; /* of the keeper; CLOCK_MONOTONIC */
+    pthread_t keeper;
+    bool keeper_runs;
+
+    /* under mutex */
+    bool stopping;
+    struct job *jobs, **last_job; /* for the keeper: the news that answers have brought */
+    int away; /* why the cloud cannot be reached: a negative refusal; 0 = it can */
+    int64_t away_ns;
+    int64_t probe_ms;
+    int probe_wait_ms;
+    bool probing;
+    struct listing lists[2];
+    struct image_state *images[IMAGE_BUCKETS];
+    int64_t unknown; /* changes of unknown outcome in the journal */
+    int64_t unknown_ms;
+    int64_t sweep_ms; /* when shares/ that were stale were last opened one after the other */
+    int64_t visit_ms, visit_row;   /* the last OPENDIR that found a stale shares/ */
+    char sweep_id[VIEW_NAME_SIZE]; /* the image after which is prefetched */
+    struct refresh *fill_waiters;  /* who wants the shares of all images to have been asked for */
+    int prefetching;               /* calls of the sweep under way */
+    int64_t aged_ms;               /* when aged shares were last looked for */
+};
+
+static inline struct jdcloud *jdcloud_of(const struct source *source)
+{
+    return source->state;
+}
+
+/* jdcloud_place.c. Appends the path of the replica of REGION, ENDPOINT (NULL: the usual one) and
+ * ACCESS_KEY below DIRECTORY (NULL: systemd's, or the user's), which is made. 0 or a negative errno. */
+int jdcloud_place(const char *directory, const char *region, const char *endpoint,
+                  const char *access_key, struct buffer *path, struct buffer *error) MUST_CHECK;
+
+/* jdcloud_pin.c. Asks the cloud whose key it is. 0, or a negative errno with ERROR set. Waits. */
+int jdcloud_find_pin(struct jdcloud *cloud, char pin[VIEW_NAME_SIZE],
+                     struct buffer *error) MUST_CHECK;
+
+/* jdcloud.c. */
+/* What a source does. Static. */
+const struct source_ops *jdcloud_table(void);
+/* What a reply tells of the way to the cloud. Without the mutex. */
+void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
+/* The state of image ROW, made where it is new; NULL without memory. Under the mutex. */
+struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row);
+/* Ends all of LIST with RESULT. Without the mutex. */
+void jdcloud_end(struct refresh *list, int result);
+/* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has answers
+ * to hear. */
+void jdcloud_submit(struct jdcloud *cloud, struct job *job);
+/* Writes an event of the program itself: ACTION of PIN (or NULL) on the image ID. Inside a transaction;
+ * EXTRA as in event.h, or NULL. */
+int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const char *action,
+                   const char *id, const char *pin, int result, const char *extra,
+                   int64_t now) MUST_CHECK;
+
+/* jdcloud_change.c. */
+void jdcloud_change(struct source *source, struct change *change);
+/* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's thread;
+ * returns whether there are any. */
+bool jdcloud_tend_changes(struct jdcloud *cloud);
+/* The journal of IMAGE has changed: what was blocked is decided anew. Without the mutex. */
+void jdcloud_unblock(struct jdcloud *cloud, int64_t image);
+
+/* jdcloud_members.c. */
+/* Asks for the members of image ROW, whose id is ID; WAITER (NULL: nobody waits) hears the end; with
+ * NEWER it is one that began after now. Without the mutex. */
+void jdcloud_fetch_members(struct jdcloud *cloud, int64_t row, const char *id,
+                           enum call_priority priority, bool newer, bool prefetch,
+                           struct refresh *waiter);
+/* Asks for the record of image ROW. Without the mutex. */
+void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
+                          struct refresh *waiter);
+/* Asks for the limit of image ROW, if it is older than an hour or ANEW. Without the mutex. */
+void jdcloud_fetch_quota(struct jdcloud *cloud, int64_t row, const char *id, bool anew);
+/* Brings the shares of IMAGE to what a list that was begun at BEGAN_NS said: COUNT sorted PINS. Inside a
+ * transaction. */
+int jdcloud_merge_members(struct jdcloud *cloud, struct connection *connection,
+                          const struct write_image *image, char *const *pins, size_t count,
+                          int64_t began_ns, int64_t now) MUST_CHECK;
+
+/* jdcloud_lists.c. */
+void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority priority,
+                        bool newer, struct refresh *waiter);
+
+/* jdcloud_keeper.c. */
+void *jdcloud_keep(void *cloud);
+
+#endif
