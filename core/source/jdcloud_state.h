@@ -191,8 +191,8 @@ void jdcloud_change(struct source *source, struct change *change);
 /* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's thread;
  * returns whether there are any. */
 bool jdcloud_tend_changes(struct jdcloud *cloud);
-/* The journal of IMAGE has changed: what was blocked is decided anew. Without the mutex. */
-void jdcloud_unblock(struct jdcloud *cloud, int64_t image);
+/* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
+void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
 
 /* jdcloud_members.c. */
 /* Asks for the members of image ROW, whose id is ID; WAITER (NULL: nobody waits) hears the end; with
@@ -216,6 +216,6 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
                         bool newer, struct refresh *waiter);
 
 /* jdcloud_keeper.c. */
-void *jdcloud_keep(void *cloud);
+void *jdcloud_keep(void *context);
 
 #endif
