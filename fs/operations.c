@@ -68,6 +68,78 @@ static int deny(const struct call *call, const char *name, struct fuse_entry_par
     return result;
 }
 
+/* Answers a LOOKUP by what the store has. */
+static void answer_lookup(const struct call *call, fuse_req_t request, const char *name)
+{
+    struct tree_node node = {0};
+    struct fuse_entry_param entry = {0};
+    int result = tree_lookup(call->mount, call->view, &call->inode, name, &node);
+
+    if (result == 0)
+        entry = call_entry(&node);
+    else if (result == -ENOENT) /* inode 0: there is no such name, and that may be remembered */
+        result = deny(call, name, &entry);
+    if (result < 0) {
+        note(call->mount, result);
+        reply_error(request, result);
+        return;
+    }
+    (void)fuse_reply_entry(request, &entry);
+}
+
+/* A LOOKUP that waits for the authority to be asked for the first time. */
+struct lookup_request {
+    struct refresh refresh;
+    fuse_req_t fuse;
+    struct call call;
+    char name[VIEW_NAME_SIZE];
+};
+
+static struct lookup_request *lookup_of(struct refresh *refresh)
+{
+    return (struct lookup_request *)(void *)((char *)refresh -
+                                             offsetof(struct lookup_request, refresh));
+}
+
+static bool lookup_interrupted(struct refresh *refresh)
+{
+    return fuse_req_interrupted(lookup_of(refresh)->fuse) != 0;
+}
+
+static void lookup_done(struct refresh *refresh, int result)
+{
+    struct lookup_request *request = lookup_of(refresh);
+
+    if (result == 0) /* in another thread than it came in */
+        result = mount_view(request->call.mount, &request->call.view);
+    if (result < 0)
+        reply_error(request->fuse, result);
+    else
+        answer_lookup(&request->call, request->fuse, request->name);
+    free(request);
+}
+
+/* "rm -f" takes "no such name" for success: it is not said of a list that nobody has asked for. */
+static void ask_first(const struct call *call, fuse_req_t fuse, const char *name)
+{
+    struct source *source = &call->mount->catalog->source;
+    struct lookup_request *request = calloc(1, sizeof(*request));
+
+    if (!request) {
+        reply_error(fuse, -ENOMEM);
+        return;
+    }
+    request->fuse = fuse;
+    request->call = *call;
+    (void)snprintf(request->name, sizeof(request->name), "%s", name);
+    request->refresh = (struct refresh){
+        .image = call->inode.row,
+        .interrupted = lookup_interrupted,
+        .done = lookup_done,
+    };
+    source->ops->visit(source, call->view, &request->refresh);
+}
+
 static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
     struct call call = {0};
@@ -75,18 +147,12 @@ static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *
 
     if (!call_begin(request, parent, &call))
         return;
-    int result = tree_lookup(call.mount, call.view, &call.inode, name, &node);
-    struct fuse_entry_param entry = {0};
-    if (result == 0)
-        entry = call_entry(&node);
-    else if (result == -ENOENT) /* inode 0: there is no such name, and that may be remembered */
-        result = deny(&call, name, &entry);
-    if (result < 0) {
-        note(call.mount, result);
-        reply_error(request, result);
-        return;
-    }
-    (void)fuse_reply_entry(request, &entry);
+    if (call.inode.kind == INODE_SHARES && call.mount->catalog->source.remote &&
+        tree_lookup(call.mount, call.view, &call.inode, name, &node) == -ENOENT &&
+        catalog_must_ask(call.mount->catalog, call.view, call.inode.row, name))
+        ask_first(&call, request, name);
+    else
+        answer_lookup(&call, request, name);
 }
 
 /* There is no inode table: see inode.h. */

@@ -229,6 +229,15 @@ int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const
     return result < 0 && pin_check(pin) < 0 ? 0 : result;
 }
 
+bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin)
+{
+    struct write_image image = {0};
+
+    return catalog->source.remote && pin_check(pin) == 0 &&
+           write_image(&view->connection, row, &image) == 0 && image.owner == catalog->account &&
+           image.confirmed_ns == 0;
+}
+
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin)
 {
     LOCK_SCOPE(&catalog->mutex);

@@ -98,6 +98,10 @@ void catalog_note_error(struct catalog *catalog, int result);
 int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
                   int64_t *valid_ns) MUST_CHECK;
 
+/* Whether the authority has never been asked with whom the image ROW is shared, so that PIN, which is not in
+ * the store, may be one of them: then the source has to be asked (ops->visit) before "no" is said. */
+bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin);
+
 /* For sources and decide.c: the allow-list's word on PIN. */
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin);
 

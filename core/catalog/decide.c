@@ -22,9 +22,10 @@ static int load_image(struct catalog *catalog, struct connection *connection, in
         .shares = image->shares,
     };
     if (catalog->source.remote) {
-        /* What the service says today; what it refuses besides, it refuses by itself. */
+        /* What the service says today of snapshots. How many accounts an image may be shared with it
+         * knows best at the moment of asking. */
         rules->policy = SNAPSHOTS_ENCRYPTED;
-        rules->limit = image->limit > 0 ? image->limit : INT64_MAX;
+        rules->limit = INT64_MAX;
         return 0;
     }
     return connection_settings(connection, &rules->limit, &rules->policy);

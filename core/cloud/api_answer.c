@@ -93,15 +93,36 @@ static enum kind kind_of_code(int code)
 
 /* --- the words of an error --- */
 
-/* The message without what it quotes, in lower case: a pin or an image may be called anything. A
- * quotation begins after a space, so that the one in "Can't" does not, and ends at the last quote. */
-static void plain_words(const char *message, struct buffer *out)
+/* The end of the quotation that begins at QUOTE: a quote behind which the word ends, too. NULL where there
+ * is none. */
+static const char *quotation_end(const char *quote)
 {
-    const char *end = strrchr(message, '\'');
-    const char *start = strstr(message, " '");
+    for (const char *c = quote + 1; *c; c++)
+        if (*c == '\'' && (c[1] == '\0' || strchr(" .,;:)", c[1])))
+            return c;
+    return NULL;
+}
 
+/* The end of the quotation of PIN (not NULL) that begins at QUOTE; NULL where it is none. */
+static const char *pin_end(const char *quote, const char *pin)
+{
+    size_t length = strlen(pin);
+
+    return strncmp(quote + 1, pin, length) == 0 && quote[1 + length] == '\'' ? quote + 1 + length
+                                                                             : NULL;
+}
+
+/* The message without what it quotes, in lower case: a pin or an image may be called anything, and PIN
+ * (NULL: unknown) may hold quotes. A quotation begins after a space, so that the one in "Can't" does
+ * not. */
+static void plain_words(const char *message, const char *pin, struct buffer *out)
+{
     for (const char *c = message; *c; c++) {
-        if (start && end > start + 1 && c == start + 1)
+        bool quote = c > message && c[-1] == ' ' && *c == '\'';
+        const char *end = quote && pin ? pin_end(c, pin) : NULL;
+        if (quote && !end)
+            end = quotation_end(c);
+        if (end)
             c = end;
         char lower = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
         buffer_add(out, &lower, 1);
@@ -295,7 +316,7 @@ static void understand_body_error(enum call_operation operation, const char *pin
     if (!message)
         message = "";
     api_printable(message, out->message, sizeof(out->message));
-    plain_words(message, &said);
+    plain_words(message, pin, &said);
     /* Where only the number says 429, the words say which of its two meanings it has. */
     if (kind == KIND_RATE && !json_object_get(error, "status") &&
         strstr(buffer_text(&said), "quota"))

@@ -37,11 +37,14 @@ struct client;
  * ERROR saying what is wrong with it. */
 int client_check_endpoint(const char *endpoint, struct buffer *error) MUST_CHECK;
 
-/* Starts the thread. Returns 0, or a negative errno with ERROR set. */
+/* Starts the thread, and initialises libcurl if nobody has: before other threads use it, after the last
+ * fork. Plain http never goes through a proxy. Returns 0, or a negative errno with ERROR set. */
 int client_new(const struct client_options *options, struct buffer *error,
                struct client **out) MUST_CHECK;
 
-/* Queues CALL, whose done() is called once. Any thread, done() included. */
+/* Queues CALL, whose done() is called once: in the client's thread, or, once that has ended after
+ * client_stop(), here, before this returns. Any thread, done() included; no lock of the caller's that
+ * done() takes. */
 void client_submit(struct client *client, struct call *call);
 
 /* Ends CALL, which was submitted, within a second: -REFUSAL_INTERRUPTED, unknown if a change had been
@@ -56,7 +59,8 @@ struct client_state {
 };
 void client_read_state(struct client *client, struct client_state *out);
 
-/* Ends all calls as client_cancel() does; what is submitted from now on ends so at once. Once; any
+/* Ends all calls as client_cancel() does; what is submitted from now on ends so at once (a done() that
+ * submits its call again for ever would keep this from ending). Once; any
  * thread but the client's. Returns when the last done() has returned. */
 void client_stop(struct client *client);
 

@@ -64,16 +64,11 @@ static int check_value(const char *place, const char *name, const char *value, s
     return -EINVAL;
 }
 
-static int check_pair(const struct found *found, struct buffer *error)
+static int tell_half(const struct found *found, struct buffer *error)
 {
-    const char *missing = !found->access_key   ? found->access_name
-                          : !found->secret_key ? found->secret_name
-                                               : NULL;
-
-    if (!missing)
-        return 0;
     text_escape(error, found->place);
-    buffer_printf(error, ": %s is missing; %s and %s belong together", missing, found->access_name,
+    buffer_printf(error, ": %s is missing; %s and %s belong together",
+                  found->access_key ? found->secret_name : found->access_name, found->access_name,
                   found->secret_name);
     return -EINVAL;
 }
@@ -81,11 +76,10 @@ static int check_pair(const struct found *found, struct buffer *error)
 /* Copies FOUND to OUT if it is sound. */
 static int take(const struct found *found, struct buffer *error, struct credentials *out)
 {
-    int result = check_pair(found, error);
-
-    if (result == 0)
-        result =
-            check_value(found->place, found->access_name, found->access_key, ACCESS_KEY_MAX, error);
+    if (!found->access_key || !found->secret_key)
+        return tell_half(found, error);
+    int result =
+        check_value(found->place, found->access_name, found->access_key, ACCESS_KEY_MAX, error);
     if (result == 0)
         result = check_value(found->place, found->secret_name, found->secret_key, SIGN_SECRET_MAX,
                              error);
@@ -308,7 +302,7 @@ static int read_credential(const char *directory, const char *name, struct buffe
 
     if (result == 0)
         result = read_file(path, NULL, error, text, &length);
-    if (result <= 0)
+    if (result < 0 || !*text)
         return result;
     if (memchr(*text, '\0', length))
         return fail(error, -EINVAL, path, "holds a NUL");

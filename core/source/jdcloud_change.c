@@ -157,7 +157,6 @@ static int decide_run(struct job *job, struct connection *connection, int64_t no
     result = decide_change(cloud->catalog, connection, own, now, &image);
     if (unknown && (result == 0 || result == 1 || result == -REFUSAL_NOT_SHARED)) {
         operation->blocked = true;
-        result = 1;
     } else if (result != 0) {
         return result;
     }

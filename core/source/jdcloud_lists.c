@@ -222,6 +222,8 @@ static int merge_run(struct job *job, struct connection *connection, int64_t now
     sort_rows(merge);
     /* A list that is shorter than it says changed while it was read. */
     merge->complete = !merge->unreadable && (int64_t)merge->count >= list->total;
+    if (list->total < 0 && merge->count == 0) /* neither images nor a number: that is no list */
+        return -REFUSAL_SERVICE_ANSWER;
     if (merge->complete)
         result = remove_missing(merge);
     (void)snprintf(time, sizeof(time), "%lld", (long long)list->began_ns);

@@ -20,7 +20,7 @@
 #define JOURNAL_MAX 256
 
 /* Between two questions for the limit of an image. */
-#define QUOTA_MS (3600 * 1000)
+#define QUOTA_MS (3600 * 1000LL)
 
 /* --- merging --- */
 
@@ -322,14 +322,14 @@ static void members_answered(struct call *call, const struct reply *reply)
     struct members *members = result == 0 ? calloc(1, sizeof(*members)) : NULL;
     if (result == 0 && !members)
         result = -ENOMEM;
-    if (result == 0) {
+    if (members) {
         members->cloud = cloud;
         members->image = image;
         members->began_ns = image->began_ns;
         members->job = (struct job){.lazy = true, .run = members_run, .done = members_done};
         result = api_read_members(reply->body, add_member, members);
     }
-    if (result < 0) {
+    if (result < 0 || !members) {
         if (members)
             free_members(members);
         end_fetch(image, result);

@@ -1,7 +1,8 @@
 /*
  * What the files of the JD Cloud source share: its state, who may touch what, and the calls between them.
  *
- *   jdcloud.c          opening, closing, and what others ask: describe, quota, confirmed, doubt
+ *   jdcloud_open.c     opening: region, key, replica, account
+ *   jdcloud.c          what others ask: describe, refresh, visit, doubt, close
  *   jdcloud_place.c    where a replica lies
  *   jdcloud_pin.c      finding out the account's own pin
  *   jdcloud_change.c   a change from its decision to its settlement
@@ -27,7 +28,7 @@
 #define VISIT_WAIT_MS 5000
 
 /* Shares that were opened so recently are kept fresh. */
-#define IN_USE_MS (600 * 1000)
+#define IN_USE_MS (600 * 1000LL)
 
 /* How long the member list may lag behind a change ("the display may lag, press refresh", without a
  * figure): a change without an answer that is not in the list by then was not made; one with an answer
@@ -168,6 +169,8 @@ int jdcloud_find_pin(struct jdcloud *cloud, char pin[VIEW_NAME_SIZE],
                      struct buffer *error) MUST_CHECK;
 
 /* jdcloud.c. */
+/* What a source does. Static. */
+const struct source_ops *jdcloud_table(void);
 /* What a reply tells of the way to the cloud. Without the mutex. */
 void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
 /* The state of image ROW, made where it is new; NULL without memory. Under the mutex. */
@@ -188,8 +191,8 @@ void jdcloud_change(struct source *source, struct change *change);
 /* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's thread;
  * returns whether there are any. */
 bool jdcloud_tend_changes(struct jdcloud *cloud);
-/* The journal of IMAGE has changed: what was blocked is decided anew. Without the mutex. */
-void jdcloud_unblock(struct jdcloud *cloud, int64_t image);
+/* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
+void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
 
 /* jdcloud_members.c. */
 /* Asks for the members of image ROW, whose id is ID; WAITER (NULL: nobody waits) hears the end; with
@@ -213,6 +216,6 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
                         bool newer, struct refresh *waiter);
 
 /* jdcloud_keeper.c. */
-void *jdcloud_keep(void *cloud);
+void *jdcloud_keep(void *context);
 
 #endif

@@ -88,6 +88,7 @@ static const char *const steps[] = {
     "  code TEXT NOT NULL," /* of the refusal table */
     "  PRIMARY KEY (account, image)"
     ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX refusal_by_image ON refusal (image);" /* images of a replica are removed */
 
     /* Replica: changes that were sent. A row of an unknown outcome blocks its pin; one that was made
      * stays until the cloud's list agrees, which may lag. */
@@ -99,7 +100,8 @@ static const char *const steps[] = {
     "  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2)," /* enum journal_state */
     "  at_ns INTEGER NOT NULL"
     ") STRICT;"
-    "CREATE INDEX journal_by_image ON journal (image, pin);"
+    "CREATE INDEX journal_by_image ON journal (image);"
+    "CREATE INDEX journal_by_state ON journal (state);"
 
     "CREATE TABLE event (" /* the file events of an account */
     "  account INTEGER NOT NULL REFERENCES account(id),"

@@ -176,7 +176,7 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_REPLICA_CONFIRM] = "UPDATE image SET confirmed_ns = ?2 WHERE id = ?1",
     [STATEMENT_REPLICA_LIMIT] = "UPDATE image SET share_limit = ?2 WHERE id = ?1",
     [STATEMENT_REPLICA_STALE] =
-        "SELECT id, image_id FROM image WHERE owner = ?1 AND image_id > ?2 AND confirmed_ns < ?3 "
+        "SELECT id, image_id FROM image WHERE +owner = ?1 AND image_id > ?2 AND confirmed_ns < ?3 "
         "ORDER BY image_id LIMIT ?4",
     [STATEMENT_JOURNAL] =
         "SELECT id, image, cancel, state, at_ns, pin FROM journal WHERE id > ?1 ORDER BY id",

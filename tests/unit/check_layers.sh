@@ -59,6 +59,12 @@ imports | grep ' sqlite3_' | grep -v '^store_' | check 'only core/store/ calls S
 grep -rnE '\<sqlite3(_|\.h)' core --include='*.[ch]' | grep -v '^core/store/' |
     check 'only core/store/ speaks of SQLite'
 
+imports | grep -E ' (curl_|HMAC|EVP_|SHA256)' | grep -v '^cloud_' |
+    check 'only core/cloud/ speaks HTTP, and signs'
+
+grep -rnE '#include <(curl/|openssl/)' core | grep -v '^core/cloud/' |
+    check 'only core/cloud/ knows libcurl and libcrypto'
+
 grep -rnE '#include [<"](sqlite3|curl/|jansson|openssl/)' fs |
     check 'fs/ includes neither SQLite nor HTTP nor JSON'
 

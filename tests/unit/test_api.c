@@ -239,11 +239,11 @@ static void the_name_in_a_message_decides_nothing(void **state)
         char message[128];
         struct wanted wanted = {CALL_SHARE, PRECONDITION, message, API_REFUSED, "no-account"};
         (void)snprintf(message, sizeof(message), "Pin '%s' not found", names[i]);
-        assert_verdict(&wanted, NULL);
+        assert_verdict(&wanted, names[i]);
         wanted.operation = CALL_UNSHARE;
         wanted.verdict = API_UNKNOWN;
         wanted.code = "service-refused";
-        assert_verdict(&wanted, NULL);
+        assert_verdict(&wanted, names[i]);
     }
 }
 

@@ -1,8 +1,10 @@
 /* The client of the cloud: what it sends, who goes first, and how calls end. */
 #include "tests/unit/cloud.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* --- what is sent, and what comes --- */
 
@@ -203,6 +205,7 @@ static void after_a_rate_answer_nothing_is_asked_until_the_minute_ends(void **st
     assert_refused(share(&cloud, &ask, LONG_MS), "service-rate");
     assert_true(ask.reply.answered);
     assert_false(ask.reply.unknown);
+    assert_in_range(ask.took_ms, 0, 1000);
     assert_holds(ask.message, "minute rate limit exceeded");
     assert_refused(share(&cloud, &ask, LONG_MS), "service-rate");
     assert_false(ask.reply.answered);
@@ -283,6 +286,45 @@ static void a_cancelled_call_ends_whether_it_was_sent_or_not(void **state)
     assert_refused(ask_wait(&sent), "interrupted");
     assert_true(sent.reply.unknown);
     assert_in_range(sent.took_ms, 0, 1500);
+    cloud_close(&cloud);
+}
+
+/* A socket that listens, and whose queue of connections is full: more are not refused, they wait. */
+static void open_full(int *listening, int *filling, char endpoint[64])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    *listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *filling = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(*listening >= 0 && *filling >= 0);
+    assert_int_equal(bind(*listening, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(*listening, 0), 0);
+    assert_int_equal(getsockname(*listening, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(*filling, (struct sockaddr *)&address, sizeof(address)), 0);
+    (void)snprintf(endpoint, 64, "http://127.0.0.1:%d", ntohs(address.sin_port));
+}
+
+static void what_never_got_a_connection_was_not_sent(void **state)
+{
+    static const struct cloud_answer script[] = {{.body = SHARED}};
+    CLEANUP_CLOSE int listening = -1;
+    CLEANUP_CLOSE int filling = -1;
+    struct cloud cloud;
+    struct ask late;
+    struct ask cancelled;
+    char endpoint[64];
+
+    (void)state;
+    open_full(&listening, &filling, endpoint);
+    cloud_open_with(&cloud, script, 1, (struct client_options){.endpoint = endpoint});
+    share_submit(&cloud, &cancelled, LONG_MS);
+    assert_refused(share(&cloud, &late, SHORT_MS), "service-timeout");
+    assert_false(late.reply.unknown);
+    client_cancel(cloud.client, &cancelled.call);
+    assert_refused(ask_wait(&cancelled), "interrupted");
+    assert_false(cancelled.reply.unknown);
     cloud_close(&cloud);
 }
 
@@ -400,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_a_call_that_waits_for_a_connection),
         cmocka_unit_test(a_wait_that_would_end_after_the_deadline_is_not_begun),
         cmocka_unit_test(a_cancelled_call_ends_whether_it_was_sent_or_not),
+        cmocka_unit_test(what_never_got_a_connection_was_not_sent),
         cmocka_unit_test(a_stop_ends_all_calls_and_those_that_follow),
         cmocka_unit_test(a_call_may_be_submitted_again_at_its_end),
         cmocka_unit_test(calls_of_many_threads_each_end_once),

@@ -193,8 +193,7 @@ static void read_headers(json_t *entry, struct headers *headers, const char **da
         host += 7;
     if (is_named(signed_names, "host"))
         add_header(headers, "host", host);
-    json_object_foreach(json_object_get(entry, "headers"), name, value)
-    {
+    json_object_foreach (json_object_get(entry, "headers"), name, value) {
         if (strcasecmp(name, "x-jdcloud-date") == 0)
             *date = json_string_value(value);
         if (strcasecmp(name, "host") == 0 || !is_named(signed_names, name))
@@ -212,8 +211,7 @@ static void read_query(json_t *entry, struct buffer *out)
     json_t *value = NULL;
 
     buffer_puts(out, text_of(entry, "query"));
-    json_object_foreach(json_object_get(entry, "query"), name, value)
-    {
+    json_object_foreach (json_object_get(entry, "query"), name, value) {
         buffer_puts(out, out->length > 0 ? "&" : "");
         sign_encode(out, name, strlen(name), "");
         buffer_puts(out, "=");
@@ -277,8 +275,7 @@ static void check_file(const char *file)
     json_t *entries = json_load_file(path, 0, NULL);
     if (!entries)
         fail_msg("%s cannot be read", path);
-    json_array_foreach(entries, i, entry)
-    {
+    json_array_foreach (entries, i, entry) {
         if (json_is_true(json_object_get(entry, "verified"))) {
             check_entry(entry);
             checked++;
