@@ -3,9 +3,9 @@
 # Nothing is lost, and nothing invented: what touch and rm say holds, whatever happens on the way; and where
 # nobody knows what became of a change, it is found out.
 
-load helpers
-load cloud_helpers
-load cloud_crash
+load ../../helpers
+load ../../cloud_helpers
+load ../../cloud_crash
 
 setup()
 {
