@@ -25,6 +25,7 @@ void replica_discard(struct store *store);
 int replica_setting(struct connection *connection, const char *name,
                     char value[VIEW_NAME_SIZE]) MUST_CHECK;
 
+/* Sets setting NAME. */
 int replica_set(struct connection *connection, const char *name, const char *value) MUST_CHECK;
 
 /* The account PIN, made at NOW where it is new. */
