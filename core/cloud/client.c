@@ -1,6 +1,7 @@
 /* The client's interface: see the header. */
 #include "core/cloud/client.h"
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/cloud/transfer.h"
 #include "core/rules/refusal.h"
@@ -211,7 +212,7 @@ static int begin(struct client *client, struct buffer *error)
         result = check_files(&client->options, error);
     if (result < 0)
         return result;
-    limiter_init(&client->limiter, CLIENT_LIMIT_A_MINUTE, (int)second, client_now_ms());
+    limiter_init(&client->limiter, CLIENT_LIMIT_A_MINUTE, (int)second, clock_now_ms());
     result = make_multi(client);
     if (result == 0)
         result = start_thread(client);
@@ -322,7 +323,7 @@ void client_read_state(struct client *client, struct client_state *out)
 {
     LOCK_SCOPE(&client->lock);
     const struct limiter *limiter = &client->limiter;
-    (void)limiter_when(&client->limiter, CALL_FIRST, client_now_ms()); /* a new minute begins */
+    (void)limiter_when(&client->limiter, CALL_FIRST, clock_now_ms()); /* a new minute begins */
     *out = (struct client_state){
         .requests = client->requests,
         .limit = limiter->limit,

@@ -4,6 +4,7 @@
  * A turn of the loop takes in what was submitted and cancelled, starts what may go, lets libcurl work,
  * and ends what has ended. Between turns it sleeps in libcurl, which a submission wakes.
  */
+#include "core/base/clock.h"
 #include "core/cloud/transfer.h"
 #include "core/rules/refusal.h"
 
@@ -22,14 +23,6 @@
 #define RATE_JITTER_MS 500
 
 #define SLEEP_MAX_MS 60000
-
-int64_t client_now_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- lists --- */
 
@@ -264,7 +257,7 @@ static int64_t look(struct transfer *transfer, int64_t now_ms)
 
 static void look_at_waiting(struct client *client)
 {
-    int64_t now_ms = client_now_ms();
+    int64_t now_ms = clock_now_ms();
 
     if (now_ms < client->waiting_until_ms)
         return;
@@ -288,7 +281,7 @@ static int64_t jitter(int64_t ms)
     uint32_t random = 0;
 
     if (RAND_bytes((unsigned char *)&random, sizeof(random)) != 1)
-        random = (uint32_t)client_now_ms();
+        random = (uint32_t)clock_now_ms();
     return ms / 2 + (int64_t)random % (ms / 2 + 1);
 }
 
@@ -300,7 +293,7 @@ static void learn(struct transfer *transfer, bool rate)
 
     LOCK_SCOPE(&client->lock);
     limiter_learn(&client->limiter, counts ? transfer->limit : -1,
-                  counts ? transfer->remaining : -1, transfer->second, rate, client_now_ms());
+                  counts ? transfer->remaining : -1, transfer->second, rate, clock_now_ms());
 }
 
 /* When TRANSFER is tried again, INT64_MAX for never. */
@@ -338,7 +331,7 @@ static void after_try(struct transfer *transfer, CURLcode code)
     transfer->tries++;
     learn(transfer, next == TRY_RATE);
     leave_running(transfer);
-    transfer->not_before_ms = next_try(transfer, next, client_now_ms());
+    transfer->not_before_ms = next_try(transfer, next, clock_now_ms());
     /* A wait that would end too late is not begun: the caller hears sooner. */
     if (transfer->not_before_ms >= call->deadline_ms) {
         finish(transfer);
@@ -365,7 +358,7 @@ static void end_tries(struct client *client)
 /* Until something happens on a connection, somebody calls, or something that waits needs a look. */
 static void sleep_until_needed(struct client *client)
 {
-    int64_t wait_ms = client->waiting_until_ms - client_now_ms();
+    int64_t wait_ms = client->waiting_until_ms - clock_now_ms();
 
     if (client->waiting_until_ms == INT64_MAX || wait_ms > SLEEP_MAX_MS)
         wait_ms = SLEEP_MAX_MS;

@@ -5,6 +5,7 @@
  * again if it is about to send the same bytes a second time (a kept connection was closed without an
  * answer): then the try ends. The nonce must not be used twice, and the first may have been obeyed.
  */
+#include "core/base/clock.h"
 #include "core/cloud/transfer.h"
 #include "core/rules/refusal.h"
 
@@ -349,7 +350,7 @@ static CURLcode set_request(struct transfer *transfer, const char *url)
 static int start(struct transfer *transfer, const char *url, const char *host)
 {
     struct client *client = transfer->client;
-    int64_t rest_ms = transfer->call->deadline_ms - client_now_ms();
+    int64_t rest_ms = transfer->call->deadline_ms - clock_now_ms();
 
     int result = make_headers(transfer, host);
     if (result < 0)

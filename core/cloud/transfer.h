@@ -80,9 +80,6 @@ struct client {
 /* The thread, with its client. */
 void *client_main(void *context);
 
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t client_now_ms(void);
-
 /* Puts a transfer at the end of a list. */
 void transfers_add(struct transfers *list, struct transfer *transfer);
 void transfers_remove(struct transfers *list, struct transfer *transfer);

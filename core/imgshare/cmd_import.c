@@ -1,6 +1,7 @@
 /* imgshare import: reads images into a registry. */
 #include "core/imgshare/command.h"
 
+#include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/store/import.h"
 
@@ -29,14 +30,6 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *phase_word(enum import_phase phase)
 {
     switch (phase) {
@@ -54,7 +47,7 @@ static void draw(const struct import_progress *progress, void *context)
 {
     struct bar *bar = context;
     char cells[BAR_CELLS + 1] = "";
-    int64_t now = monotonic_ms();
+    int64_t now = clock_now_ms();
 
     if (!bar->on || (bar->drawn && now - bar->drawn_ms < BAR_MS))
         return;

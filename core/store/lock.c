@@ -1,6 +1,8 @@
 /* The lock that writers queue on: see the header. */
 #include "core/store/lock.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -54,25 +56,17 @@ static void on_wake(int signal_number)
     (void)signal_number;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits in the queue, woken now and then to look at the time. */
 static int wait_in_queue(int fd, int wait_ms, bool (*give_up)(void *context), void *context)
 {
-    int64_t deadline = monotonic_ms() + wait_ms;
+    int64_t deadline = clock_now_ms() + wait_ms;
 
     while (flock(fd, LOCK_EX) < 0) {
         if (errno != EINTR)
             return -errno;
         if (give_up && give_up(context))
             return -EINTR;
-        if (monotonic_ms() >= deadline)
+        if (clock_now_ms() >= deadline)
             return -ETIMEDOUT;
     }
     return 0;
