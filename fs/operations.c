@@ -68,15 +68,14 @@ static int deny(const struct call *call, const char *name, struct fuse_entry_par
     return result;
 }
 
-/* Answers a LOOKUP by what the store has. */
-static void answer_lookup(const struct call *call, fuse_req_t request, const char *name)
+/* Answers a LOOKUP with what tree_lookup() gave: RESULT, and NODE where that is 0. */
+static void answer_lookup(const struct call *call, fuse_req_t request, const char *name, int result,
+                          const struct tree_node *node)
 {
-    struct tree_node node = {0};
     struct fuse_entry_param entry = {0};
-    int result = tree_lookup(call->mount, call->view, &call->inode, name, &node);
 
     if (result == 0)
-        entry = call_entry(&node);
+        entry = call_entry(node);
     else if (result == -ENOENT) /* inode 0: there is no such name, and that may be remembered */
         result = deny(call, name, &entry);
     if (result < 0) {
@@ -109,13 +108,17 @@ static bool lookup_interrupted(struct refresh *refresh)
 static void lookup_done(struct refresh *refresh, int result)
 {
     struct lookup_request *request = lookup_of(refresh);
+    struct call *call = &request->call;
+    struct tree_node node = {0};
 
     if (result == 0) /* in another thread than it came in */
-        result = mount_view(request->call.mount, &request->call.view);
-    if (result < 0)
+        result = mount_view(call->mount, &call->view);
+    if (result < 0) {
         reply_error(request->fuse, result);
-    else
-        answer_lookup(&request->call, request->fuse, request->name);
+    } else {
+        result = tree_lookup(call->mount, call->view, &call->inode, request->name, &node);
+        answer_lookup(call, request->fuse, request->name, result, &node);
+    }
     free(request);
 }
 
@@ -147,12 +150,12 @@ static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *
 
     if (!call_begin(request, parent, &call))
         return;
-    if (call.inode.kind == INODE_SHARES && call.mount->catalog->source.remote &&
-        tree_lookup(call.mount, call.view, &call.inode, name, &node) == -ENOENT &&
+    int result = tree_lookup(call.mount, call.view, &call.inode, name, &node);
+    if (result == -ENOENT && call.inode.kind == INODE_SHARES &&
         catalog_must_ask(call.mount->catalog, call.view, call.inode.row, name))
         ask_first(&call, request, name);
     else
-        answer_lookup(&call, request, name);
+        answer_lookup(&call, request, name, result, &node);
 }
 
 /* There is no inode table: see inode.h. */
