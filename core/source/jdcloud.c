@@ -54,14 +54,28 @@ void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply)
     }
 }
 
+static struct image_state **bucket_of(struct jdcloud *cloud, int64_t row)
+{
+    return &cloud->images[(uint64_t)row % IMAGE_BUCKETS];
+}
+
+struct image_state *jdcloud_find(struct jdcloud *cloud, int64_t row)
+{
+    struct image_state *image = *bucket_of(cloud, row);
+
+    while (image && image->row != row)
+        image = image->chain;
+    return image;
+}
+
 struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row)
 {
-    struct image_state **bucket = &cloud->images[(uint64_t)row % IMAGE_BUCKETS];
+    struct image_state **bucket = bucket_of(cloud, row);
+    struct image_state *image = jdcloud_find(cloud, row);
 
-    for (struct image_state *image = *bucket; image; image = image->chain)
-        if (image->row == row)
-            return image;
-    struct image_state *image = calloc(1, sizeof(*image));
+    if (image)
+        return image;
+    image = calloc(1, sizeof(*image));
     if (image) {
         image->cloud = cloud;
         image->row = row;
@@ -70,6 +84,14 @@ struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row)
         *bucket = image;
     }
     return image;
+}
+
+void jdcloud_wait(struct refresh **list, struct refresh *waiter)
+{
+    if (!waiter)
+        return;
+    waiter->next = *list;
+    *list = waiter;
 }
 
 void jdcloud_end(struct refresh *list, int result)
@@ -177,7 +199,7 @@ static int jdcloud_doubt(struct source *source, struct view *view, int64_t row, 
     if (maxage_ns > 0 && image.owner == cloud->catalog->account) {
         valid = image.confirmed_ns + maxage_ns - text_now();
         LOCK_SCOPE(&cloud->mutex);
-        const struct image_state *state = valid > 0 ? NULL : jdcloud_image(cloud, row);
+        const struct image_state *state = valid > 0 ? NULL : jdcloud_find(cloud, row);
         failed = cloud->away ? cloud->away : cloud->lists[0].failed;
         if (state && state->failed < 0)
             failed = state->failed;
@@ -373,8 +395,7 @@ static void visit_every(struct jdcloud *cloud, struct refresh *refresh)
         LOCK_SCOPE(&cloud->mutex);
         wait = !cloud->away && !cloud->stopping;
         if (wait) {
-            refresh->next = cloud->fill_waiters;
-            cloud->fill_waiters = refresh;
+            jdcloud_wait(&cloud->fill_waiters, refresh);
             (void)pthread_cond_signal(&cloud->wake);
         }
     }

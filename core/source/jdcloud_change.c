@@ -247,7 +247,7 @@ void jdcloud_unblock(struct jdcloud *cloud, int64_t row)
 
     {
         LOCK_SCOPE(&cloud->mutex);
-        struct image_state *image = jdcloud_image(cloud, row);
+        struct image_state *image = jdcloud_find(cloud, row);
         operation = image ? image->first : NULL;
         if (operation && operation->state != OPERATION_BLOCKED)
             operation = NULL;

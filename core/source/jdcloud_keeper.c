@@ -112,8 +112,8 @@ static void prefetch(struct keeper *keeper, int count, int room, int64_t before_
         bool busy = false;
         {
             LOCK_SCOPE(&cloud->mutex);
-            const struct image_state *image = jdcloud_image(cloud, keeper->found[i].row);
-            busy = !image || image->fetching || image->failed < 0 || image->fresh_ns >= before_ns;
+            const struct image_state *image = jdcloud_find(cloud, keeper->found[i].row);
+            busy = image && (image->fetching || image->failed < 0 || image->fresh_ns >= before_ns);
         }
         if (busy)
             continue;

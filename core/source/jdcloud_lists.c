@@ -44,7 +44,6 @@ struct list_merge {
     int64_t now;
     int64_t *rows; /* of the images of the list */
     size_t count, size;
-    int64_t read;    /* records, doubles left out */
     bool unreadable; /* a record had no id: nothing may be removed */
     bool complete;
 };
@@ -83,8 +82,8 @@ static int merge_permission(struct list_merge *merge, const json_t *record, int6
     int result = write_image(merge->connection, row, &image);
     if (result < 0)
         return result;
-    return jdcloud_merge_members(merge->cloud, merge->connection, &image, NULL, 0,
-                                 merge->list->began_ns, merge->now);
+    return jdcloud_merge_none(merge->cloud, merge->connection, &image, merge->list->began_ns,
+                              merge->now);
 }
 
 /* An image that somebody shares with this account. */
@@ -226,11 +225,22 @@ static int merge_run(struct job *job, struct connection *connection, int64_t now
         return -REFUSAL_SERVICE_ANSWER;
     if (merge->complete)
         result = remove_missing(merge);
+    if (result == 0)
+        result = jdcloud_count_unknown(merge->cloud, connection);
     (void)snprintf(time, sizeof(time), "%lld", (long long)list->began_ns);
     if (result == 0)
         result = replica_set(connection, list->received ? "shared_confirmed" : "private_confirmed",
                              time);
     return result;
+}
+
+/* Under the mutex. */
+static void drop_pages(struct listing *list)
+{
+    for (int i = 0; i < list->pages; i++)
+        json_decref(list->bodies[i]);
+    free(STEAL(list->bodies));
+    list->pages = 0;
 }
 
 /* The end of a list: who waited hears RESULT; who wants a newer one asks anew. */
@@ -242,10 +252,7 @@ static void end_list(struct listing *list, int result)
 
     {
         LOCK_SCOPE(&cloud->mutex);
-        for (int i = 0; i < list->pages; i++)
-            json_decref(list->bodies[i]);
-        free(STEAL(list->bodies));
-        list->pages = 0;
+        drop_pages(list);
         list->fetching = false;
         list->failed = result < 0 && result != -REFUSAL_INTERRUPTED ? result : 0;
         if (result == 0)
@@ -279,9 +286,7 @@ static void merge_done(struct job *job, int result)
     struct jdcloud *cloud = list->cloud;
     {
         LOCK_SCOPE(&cloud->mutex);
-        for (int i = 0; i < list->pages; i++)
-            json_decref(list->bodies[i]);
-        free(STEAL(list->bodies));
+        drop_pages(list);
         list->pages = 1;
         list->pages_out = 1;
         list->bodies = calloc(1, sizeof(*list->bodies));
@@ -420,14 +425,6 @@ static void ask_page(struct listing *list, int number, enum call_priority priori
     client_submit(list->cloud->client, &page->call);
 }
 
-static void wait_for(struct refresh **list, struct refresh *waiter)
-{
-    if (waiter) {
-        waiter->next = *list;
-        *list = waiter;
-    }
-}
-
 void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority priority,
                         bool newer, struct refresh *waiter)
 {
@@ -438,7 +435,7 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
     {
         LOCK_SCOPE(&cloud->mutex);
         if (list->fetching) {
-            wait_for(newer ? &list->next_waiters : &list->waiters, waiter);
+            jdcloud_wait(newer ? &list->next_waiters : &list->waiters, waiter);
             return;
         }
         list->bodies = calloc(1, sizeof(*list->bodies));
@@ -451,7 +448,7 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
             list->pages_out = 1;
             list->total = -1;
             list->result = 0;
-            wait_for(&list->waiters, waiter);
+            jdcloud_wait(&list->waiters, waiter);
         }
     }
     if (begun)

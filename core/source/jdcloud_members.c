@@ -24,20 +24,10 @@
 
 /* --- merging --- */
 
-struct merge {
-    struct jdcloud *cloud;
-    struct connection *connection;
-    const struct write_image *image;
-    char *const *pins; /* of the list, sorted */
-    size_t count;
-    int64_t began_ns;
-    int64_t now;
-    bool first; /* the shares were never known: they do not appear, they are there */
-
-    struct journal_entry journal[JOURNAL_MAX];
-    int journal_count;
-    char **held; /* pins of the store, sorted */
-    size_t held_count, held_size;
+/* A growing list of pins. */
+struct pins {
+    char **at;
+    size_t count, size;
 };
 
 static int compare_pins(const void *one, const void *other)
@@ -45,26 +35,55 @@ static int compare_pins(const void *one, const void *other)
     return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-static bool has_pin(char *const *pins, size_t count, const char *pin)
+/* For api_read_members() and replica_shares(). */
+static int pins_add(const char *pin, void *context)
 {
-    return count > 0 && bsearch(&pin, pins, count, sizeof(*pins), compare_pins);
-}
+    struct pins *pins = context;
 
-static int add_held(const struct replica_share_entry *entry, void *context)
-{
-    struct merge *merge = context;
-
-    if (merge->held_count == merge->held_size) {
-        size_t size = merge->held_size ? 2 * merge->held_size : 64;
-        char **held = realloc(merge->held, size * sizeof(*held));
-        if (!held)
+    if (pins->count == pins->size) {
+        size_t size = pins->size ? 2 * pins->size : 32;
+        char **at = realloc(pins->at, size * sizeof(*at));
+        if (!at)
             return -ENOMEM;
-        merge->held = held;
-        merge->held_size = size;
+        pins->at = at;
+        pins->size = size;
     }
-    merge->held[merge->held_count] = strdup(entry->pin);
-    return merge->held[merge->held_count++] ? 0 : -ENOMEM;
+    pins->at[pins->count] = strdup(pin);
+    return pins->at[pins->count++] ? 0 : -ENOMEM;
 }
+
+static void pins_sort(struct pins *pins)
+{
+    if (pins->count > 0)
+        qsort(pins->at, pins->count, sizeof(*pins->at), compare_pins);
+}
+
+/* Whether PIN is in the sorted PINS. */
+static bool pins_has(const struct pins *pins, const char *pin)
+{
+    return pins->count > 0 && bsearch(&pin, pins->at, pins->count, sizeof(*pins->at), compare_pins);
+}
+
+static void pins_free(struct pins *pins)
+{
+    for (size_t i = 0; i < pins->count; i++)
+        free(pins->at[i]);
+    free(pins->at);
+}
+
+struct merge {
+    struct jdcloud *cloud;
+    struct connection *connection;
+    const struct write_image *image;
+    const struct pins *listed; /* sorted */
+    int64_t began_ns;
+    int64_t now;
+    bool first; /* the shares were never known: they do not appear, they are there */
+
+    struct journal_entry journal[JOURNAL_MAX];
+    int journal_count;
+    struct pins held; /* by the store, sorted */
+};
 
 /* Gives the pin to the store or takes it, with an event. The event's EXTRA may be NULL. */
 static int set_share(struct merge *merge, const char *pin, bool shared, const char *action,
@@ -86,7 +105,7 @@ static bool is_under_way(struct jdcloud *cloud, int64_t image, int64_t row)
 {
     LOCK_SCOPE(&cloud->mutex);
 
-    const struct image_state *state = jdcloud_image(cloud, image);
+    const struct image_state *state = jdcloud_find(cloud, image);
     return state && state->first && state->first->journal == row;
 }
 
@@ -136,7 +155,7 @@ static int merge_journal(struct merge *merge)
         return merge->journal_count;
     for (int i = 0; i < merge->journal_count; i++) {
         const struct journal_entry entry = merge->journal[i];
-        bool made = has_pin(merge->pins, merge->count, entry.pin) != entry.cancel;
+        bool made = pins_has(merge->listed, entry.pin) != entry.cancel;
         int result = entry.state == JOURNAL_DONE ? merge_done(merge, &entry, made)
                                                  : merge_unknown(merge, &entry, made);
         if (result < 0)
@@ -158,16 +177,16 @@ static bool is_left_alone(const struct merge *merge, const char *pin)
 
 static int merge_pins(struct merge *merge)
 {
+    const struct pins *listed = merge->listed;
+    const struct pins *held = &merge->held;
     int result = 0;
 
-    for (size_t i = 0; i < merge->count && result >= 0; i++)
-        if (!has_pin(merge->held, merge->held_count, merge->pins[i]) &&
-            !is_left_alone(merge, merge->pins[i]))
-            result = set_share(merge, merge->pins[i], true, merge->first ? NULL : "appeared", NULL);
-    for (size_t i = 0; i < merge->held_count && result >= 0; i++)
-        if (!has_pin(merge->pins, merge->count, merge->held[i]) &&
-            !is_left_alone(merge, merge->held[i]))
-            result = set_share(merge, merge->held[i], false, "vanished", NULL);
+    for (size_t i = 0; i < listed->count && result >= 0; i++)
+        if (!pins_has(held, listed->at[i]) && !is_left_alone(merge, listed->at[i]))
+            result = set_share(merge, listed->at[i], true, merge->first ? NULL : "appeared", NULL);
+    for (size_t i = 0; i < held->count && result >= 0; i++)
+        if (!pins_has(listed, held->at[i]) && !is_left_alone(merge, held->at[i]))
+            result = set_share(merge, held->at[i], false, "vanished", NULL);
     return result < 0 ? result : 0;
 }
 
@@ -176,40 +195,49 @@ static int merge_all(struct merge *merge)
     int result = merge_journal(merge);
 
     if (result == 0) /* after the journal, which may have changed it */
-        result = replica_shares(merge->connection, merge->image->row, add_held, merge);
+        result = replica_shares(merge->connection, merge->image->row, pins_add, &merge->held);
     if (result < 0)
         return result;
-    if (merge->held_count > 0)
-        qsort(merge->held, merge->held_count, sizeof(*merge->held), compare_pins);
+    pins_sort(&merge->held);
     result = merge_pins(merge);
     if (result == 0)
         result = replica_confirm(merge->connection, merge->image->row, merge->began_ns);
     return result;
 }
 
-int jdcloud_merge_members(struct jdcloud *cloud, struct connection *connection,
-                          const struct write_image *image, char *const *pins, size_t count,
-                          int64_t began_ns, int64_t now)
+static int merge_members(struct jdcloud *cloud, struct connection *connection,
+                         const struct write_image *image, const struct pins *listed,
+                         int64_t began_ns, int64_t now)
 {
     CLEANUP_FREE struct merge *merge = calloc(1, sizeof(*merge));
-    int64_t unknown = 0;
 
     if (!merge)
         return -ENOMEM;
     merge->cloud = cloud;
     merge->connection = connection;
     merge->image = image;
-    merge->pins = pins;
-    merge->count = count;
+    merge->listed = listed;
     merge->began_ns = began_ns;
     merge->now = now;
     merge->first = image->confirmed_ns == 0;
     int result = merge_all(merge);
-    for (size_t i = 0; i < merge->held_count; i++)
-        free(merge->held[i]);
-    free(merge->held);
-    if (result == 0)
-        result = journal_count_unknown(connection, &unknown);
+    pins_free(&merge->held);
+    return result;
+}
+
+int jdcloud_merge_none(struct jdcloud *cloud, struct connection *connection,
+                       const struct write_image *image, int64_t began_ns, int64_t now)
+{
+    const struct pins none = {.count = 0};
+
+    return merge_members(cloud, connection, image, &none, began_ns, now);
+}
+
+int jdcloud_count_unknown(struct jdcloud *cloud, struct connection *connection)
+{
+    int64_t unknown = 0;
+    int result = journal_count_unknown(connection, &unknown);
+
     if (result == 0) {
         LOCK_SCOPE(&cloud->mutex);
         cloud->unknown = unknown;
@@ -225,32 +253,13 @@ struct members {
     struct jdcloud *cloud;
     struct image_state *image;
     int64_t began_ns;
-    char **pins;
-    size_t count, size;
+    struct pins pins;
 };
 
 static void free_members(struct members *members)
 {
-    for (size_t i = 0; i < members->count; i++)
-        free(members->pins[i]);
-    free(members->pins);
+    pins_free(&members->pins);
     free(members);
-}
-
-static int add_member(const char *pin, void *context)
-{
-    struct members *members = context;
-
-    if (members->count == members->size) {
-        size_t size = members->size ? 2 * members->size : 32;
-        char **pins = realloc(members->pins, size * sizeof(*pins));
-        if (!pins)
-            return -ENOMEM;
-        members->pins = pins;
-        members->size = size;
-    }
-    members->pins[members->count] = strdup(pin);
-    return members->pins[members->count++] ? 0 : -ENOMEM;
 }
 
 static int members_run(struct job *job, struct connection *connection, int64_t now)
@@ -263,8 +272,10 @@ static int members_run(struct job *job, struct connection *connection, int64_t n
     if (result == -ENOENT)
         return -REFUSAL_IMAGE_GONE;
     if (result == 0)
-        result = jdcloud_merge_members(members->cloud, connection, &image, members->pins,
-                                       members->count, members->began_ns, now);
+        result = merge_members(members->cloud, connection, &image, &members->pins,
+                               members->began_ns, now);
+    if (result == 0)
+        result = jdcloud_count_unknown(members->cloud, connection);
     return result;
 }
 
@@ -327,7 +338,7 @@ static void members_answered(struct call *call, const struct reply *reply)
         members->image = image;
         members->began_ns = image->began_ns;
         members->job = (struct job){.lazy = true, .run = members_run, .done = members_done};
-        result = api_read_members(reply->body, add_member, members);
+        result = api_read_members(reply->body, pins_add, &members->pins);
     }
     if (result < 0 || !members) {
         if (members)
@@ -335,17 +346,8 @@ static void members_answered(struct call *call, const struct reply *reply)
         end_fetch(image, result);
         return;
     }
-    if (members->count > 0)
-        qsort(members->pins, members->count, sizeof(*members->pins), compare_pins);
+    pins_sort(&members->pins);
     jdcloud_submit(cloud, &members->job);
-}
-
-static void add_waiter(struct refresh **list, struct refresh *waiter)
-{
-    if (!waiter)
-        return;
-    waiter->next = *list;
-    *list = waiter;
 }
 
 /* Fills IMAGE's call for a new question. Under the mutex. */
@@ -379,14 +381,14 @@ void jdcloud_fetch_members(struct jdcloud *cloud, int64_t row, const char *id,
         LOCK_SCOPE(&cloud->mutex);
         image = jdcloud_image(cloud, row);
         if (image && image->fetching) {
-            add_waiter(newer ? &image->next_waiters : &image->waiters, waiter);
+            jdcloud_wait(newer ? &image->next_waiters : &image->waiters, waiter);
             return;
         }
         if (image)
             result = begin_fetch(image, id, priority, clock_now_ms() + cloud->timeout_ms);
         begun = result == 0;
         if (begun) {
-            add_waiter(&image->waiters, waiter);
+            jdcloud_wait(&image->waiters, waiter);
             image->prefetch = prefetch;
             cloud->prefetching += prefetch;
         }
@@ -507,7 +509,7 @@ void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
         LOCK_SCOPE(&cloud->mutex);
         image = jdcloud_image(cloud, row);
         if (image && image->record_fetching) {
-            add_waiter(&image->record_wanted, waiter);
+            jdcloud_wait(&image->record_wanted, waiter);
             return;
         }
         if (image) {
@@ -519,7 +521,7 @@ void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
             image->record_call.deadline_ms = waiter->deadline_ms;
             image->record_call.done = record_answered;
             image->record_fetching = true;
-            add_waiter(&image->record_wanted, waiter);
+            jdcloud_wait(&image->record_wanted, waiter);
         }
     }
     if (result == 0)

@@ -173,8 +173,12 @@ int jdcloud_find_pin(struct jdcloud *cloud, char pin[VIEW_NAME_SIZE],
 const struct source_ops *jdcloud_table(void);
 /* What a reply tells of the way to the cloud. Without the mutex. */
 void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
-/* The state of image ROW, made where it is new; NULL without memory. Under the mutex. */
+/* The state of image ROW, NULL where nothing goes on about it; and the same, made where it is new, NULL
+ * without memory. Under the mutex. */
+struct image_state *jdcloud_find(struct jdcloud *cloud, int64_t row);
 struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row);
+/* Puts WAITER (NULL: nobody) on LIST. Under the mutex. */
+void jdcloud_wait(struct refresh **list, struct refresh *waiter);
 /* Ends all of LIST with RESULT. Without the mutex. */
 void jdcloud_end(struct refresh *list, int result);
 /* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has answers
@@ -205,11 +209,12 @@ void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
                           struct refresh *waiter);
 /* Asks for the limit of image ROW, if it is older than an hour or ANEW. Without the mutex. */
 void jdcloud_fetch_quota(struct jdcloud *cloud, int64_t row, const char *id, bool anew);
-/* Brings the shares of IMAGE to what a list that was begun at BEGAN_NS said: COUNT sorted PINS. Inside a
+/* Takes all shares from IMAGE: a list that was begun at BEGAN_NS says that nobody has it. Inside a
  * transaction. */
-int jdcloud_merge_members(struct jdcloud *cloud, struct connection *connection,
-                          const struct write_image *image, char *const *pins, size_t count,
-                          int64_t began_ns, int64_t now) MUST_CHECK;
+int jdcloud_merge_none(struct jdcloud *cloud, struct connection *connection,
+                       const struct write_image *image, int64_t began_ns, int64_t now) MUST_CHECK;
+/* Counts the changes of unknown outcome anew, once a transaction that may have settled some. */
+int jdcloud_count_unknown(struct jdcloud *cloud, struct connection *connection) MUST_CHECK;
 
 /* jdcloud_lists.c. */
 void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority priority,

@@ -181,11 +181,6 @@ int replica_put_image(struct connection *connection, const struct replica_image 
     return result;
 }
 
-int replica_find_image(struct connection *connection, const char *id, int64_t *row)
-{
-    return statement_value(connection, STATEMENT_REPLICA_IMAGE_ROW, row, "t", id);
-}
-
 /* Some share of IMAGE: 1 with its row and pin, or 0. */
 static int first_share(struct connection *connection, int64_t image, int64_t *row,
                        char pin[VIEW_NAME_SIZE])
@@ -322,7 +317,7 @@ int replica_set_limit(struct connection *connection, int64_t row, int64_t limit)
     return statement_run(connection, STATEMENT_REPLICA_LIMIT, "ii", row, limit);
 }
 
-int replica_shares(struct connection *connection, int64_t image, replica_visit_share visit,
+int replica_shares(struct connection *connection, int64_t image, replica_visit_pin visit,
                    void *context)
 {
     CLEANUP_STATEMENT sqlite3_stmt *use = statement_use(connection, STATEMENT_SHARES);
@@ -331,11 +326,7 @@ int replica_shares(struct connection *connection, int64_t image, replica_visit_s
         return statement_error(connection);
     int result = statement_bind(use, "ii", image, (int64_t)0);
     while (result >= 0 && (result = statement_step(connection, use)) == 1) {
-        struct replica_share_entry entry = {
-            .row = sqlite3_column_int64(use, 0),
-            .pin = statement_text(use, 1),
-        };
-        result = visit(&entry, context);
+        result = visit(statement_text(use, 1), context);
         if (result != 0)
             return result;
     }

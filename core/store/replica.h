@@ -47,9 +47,6 @@ struct replica_image {
 int replica_put_image(struct connection *connection, const struct replica_image *image, int64_t now,
                       int64_t *row) MUST_CHECK;
 
-/* The row of the image ID: 1, or 0 where there is none. */
-int replica_find_image(struct connection *connection, const char *id, int64_t *row) MUST_CHECK;
-
 /* Removes image ROW, its shares, and what is known of it, at NOW. */
 int replica_remove_image(struct connection *connection, int64_t row, int64_t now) MUST_CHECK;
 
@@ -84,13 +81,9 @@ int replica_confirm(struct connection *connection, int64_t row, int64_t now) MUS
 /* Image ROW may be shared with LIMIT accounts. */
 int replica_set_limit(struct connection *connection, int64_t row, int64_t limit) MUST_CHECK;
 
-/* A share in a listing of one image's; valid during the visit. Returns 0 to go on. */
-struct replica_share_entry {
-    int64_t row;
-    const char *pin;
-};
-typedef int (*replica_visit_share)(const struct replica_share_entry *entry, void *context);
-int replica_shares(struct connection *connection, int64_t image, replica_visit_share visit,
+/* Visits the pins that IMAGE is shared with; each is valid during its visit, which returns 0 to go on. */
+typedef int (*replica_visit_pin)(const char *pin, void *context);
+int replica_shares(struct connection *connection, int64_t image, replica_visit_pin visit,
                    void *context) MUST_CHECK;
 
 /* How far a change in the journal has come. */

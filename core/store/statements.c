@@ -131,8 +131,8 @@ static const char *const statements[STATEMENT_COUNT] = {
     [STATEMENT_ROLLBACK_TO] = "ROLLBACK TO job",
     /* changes */
     [STATEMENT_IMAGE_STATE] =
-        "SELECT owner, image_id, status, released, snapshots, shares, share_limit, "
-        "confirmed_ns FROM image WHERE id = ?1",
+        "SELECT owner, image_id, status, released, snapshots, shares, confirmed_ns FROM image "
+        "WHERE id = ?1",
     [STATEMENT_SHARE_ROW] = "SELECT id, created_ns FROM share WHERE image = ?1 AND pin = ?2",
     [STATEMENT_SHARE_ADD] = "INSERT INTO share (image, pin, created_ns) VALUES (?1, ?2, ?3)",
     [STATEMENT_SHARE_REMOVE] = "DELETE FROM share WHERE id = ?1",
@@ -159,7 +159,6 @@ static const char *const statements[STATEMENT_COUNT] = {
     /* replicas */
     [STATEMENT_REPLICA_IMAGE] =
         "SELECT id, owner, name = ?2, record = ?3 FROM image WHERE image_id = ?1",
-    [STATEMENT_REPLICA_IMAGE_ROW] = "SELECT id FROM image WHERE image_id = ?1",
     [STATEMENT_REPLICA_IMAGE_ADD] =
         "INSERT INTO image (owner, image_id, name, status, released, snapshots, record, "
         "shares_ns, added_ns, changed_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8)",

@@ -24,8 +24,7 @@ int write_image(struct connection *connection, int64_t row, struct write_image *
     out->released = sqlite3_column_int(use, 3) != 0;
     out->snapshots = (unsigned)sqlite3_column_int(use, 4);
     out->shares = sqlite3_column_int64(use, 5);
-    out->limit = sqlite3_column_int64(use, 6);
-    out->confirmed_ns = sqlite3_column_int64(use, 7);
+    out->confirmed_ns = sqlite3_column_int64(use, 6);
     return 0;
 }
 

@@ -22,7 +22,6 @@ struct write_image {
     bool released;
     unsigned snapshots;
     int64_t shares;
-    int64_t limit;        /* replica: accounts at most, 0 = unknown */
     int64_t confirmed_ns; /* replica: when its shares were last confirmed, 0 = never */
 };
 
