@@ -266,8 +266,8 @@ void catalog_note_error(struct catalog *catalog, int result)
                    row ? row->sentence : strerrordesc_np(-result));
 }
 
-static int write_line(struct catalog *catalog, struct connection *connection,
-                      const struct event *event)
+int catalog_record(struct catalog *catalog, struct connection *connection,
+                   const struct event *event)
 {
     CLEANUP_BUFFER struct buffer line = BUFFER_INIT(EVENT_LINE_MAX);
 
@@ -292,7 +292,7 @@ int catalog_record_change(struct catalog *catalog, struct connection *connection
     };
 
     fold_reset(&catalog->fold);
-    return write_line(catalog, connection, &event);
+    return catalog_record(catalog, connection, &event);
 }
 
 void catalog_record_refused(struct catalog *catalog, struct connection *connection,
@@ -317,7 +317,7 @@ void catalog_record_refused(struct catalog *catalog, struct connection *connecti
         catalog_note_error(catalog, result);
     int written = 0;
     if (fold_admit(&catalog->fold, key, now, &event.repeated))
-        written = write_line(catalog, connection, &event);
+        written = catalog_record(catalog, connection, &event);
     if (written == 0 && has_image && row)
         written = write_refusal(connection, catalog->account, image.row, now, change->verb,
                                 change->name, row->code);
@@ -348,7 +348,7 @@ static int reload_run(struct job *job, struct connection *connection, int64_t no
         .detail = buffer_text(&reload->detail),
     };
 
-    return write_line(reload->catalog, connection, &event);
+    return catalog_record(reload->catalog, connection, &event);
 }
 
 static void reload_done(struct job *job, int result)

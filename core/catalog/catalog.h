@@ -108,6 +108,10 @@ enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin);
 /* For attribute.c: whether images of the account PIN are trusted. */
 bool catalog_trusts(struct catalog *catalog, const char *pin);
 
+/* For sources: writes EVENT into the log. Inside a transaction; 0 or a negative refusal/errno. */
+int catalog_record(struct catalog *catalog, struct connection *connection,
+                   const struct event *event) MUST_CHECK;
+
 /* For sources: writes the event of CHANGE, which was made; EXTRA as in event.h, or NULL. Inside the transaction; 0 or a negative
  * refusal/errno. */
 int catalog_record_change(struct catalog *catalog, struct connection *connection,

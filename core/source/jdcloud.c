@@ -106,8 +106,7 @@ void jdcloud_end(struct refresh *list, int result)
 int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const char *action,
                    const char *id, const char *pin, int result, const char *extra, int64_t now)
 {
-    CLEANUP_BUFFER struct buffer line = BUFFER_INIT(EVENT_LINE_MAX);
-    struct event event = {
+    const struct event event = {
         .at_ns = now,
         .action = action,
         .image = id,
@@ -117,10 +116,7 @@ int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const c
         .extra = extra,
     };
 
-    event_format(&line, &event);
-    if (buffer_failed(&line))
-        return -ENOMEM;
-    return write_event(connection, cloud->catalog->account, now, buffer_text(&line));
+    return catalog_record(cloud->catalog, connection, &event);
 }
 
 static void describe_age(struct buffer *out, const char *key, const struct listing *list,

@@ -155,11 +155,10 @@ static int decide_run(struct job *job, struct connection *connection, int64_t no
     bool unknown = result == 1;
     /* What the store shows of a pin whose last change has no answer may be wrong. */
     result = decide_change(cloud->catalog, connection, own, now, &image);
-    if (unknown && (result == 0 || result == 1 || result == -REFUSAL_NOT_SHARED)) {
+    if (unknown && (result == 0 || result == 1 || result == -REFUSAL_NOT_SHARED))
         operation->blocked = true;
-    } else if (result != 0) {
+    else if (result != 0)
         return result;
-    }
     {
         LOCK_SCOPE(&cloud->mutex);
         away = cloud->away;
@@ -272,8 +271,9 @@ static void describe_answer(const struct operation *operation, const char *befor
 }
 
 /* It was made: the store shows it from now on. */
-static int settle_made(struct operation *operation, struct connection *connection, int64_t now)
+static int settle_run(struct job *job, struct connection *connection, int64_t now)
 {
+    struct operation *operation = of_job(job);
     CLEANUP_BUFFER struct buffer extra = BUFFER_INIT(1024);
     struct catalog *catalog = operation->cloud->catalog;
     struct change *own = &operation->own;
@@ -300,21 +300,24 @@ static int settle_made(struct operation *operation, struct connection *connectio
     return result;
 }
 
-static int settle_run(struct job *job, struct connection *connection, int64_t now)
+/* Writes down that it was refused, or that nobody knows; BEFORE as describe_answer() has it. */
+static void record_refused(struct operation *operation, struct connection *connection,
+                           const char *before, int64_t now)
 {
-    return settle_made(of_job(job), connection, now);
+    CLEANUP_BUFFER struct buffer extra = BUFFER_INIT(1024);
+
+    describe_answer(operation, before, &extra);
+    catalog_record_refused(operation->cloud->catalog, connection, &operation->own,
+                           operation->result, now, buffer_text(&extra));
 }
 
 static int refuse_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct operation *operation = of_job(job);
-    CLEANUP_BUFFER struct buffer extra = BUFFER_INIT(1024);
     int result = journal_remove(connection, operation->journal);
 
-    describe_answer(operation, "", &extra);
     if (result == 0)
-        catalog_record_refused(operation->cloud->catalog, connection, &operation->own,
-                               operation->result, now, buffer_text(&extra));
+        record_refused(operation, connection, "", now);
     return result;
 }
 
@@ -350,13 +353,10 @@ static void settle(struct operation *operation, bool made)
 static int abandon_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct operation *operation = of_job(job);
-    CLEANUP_BUFFER struct buffer extra = BUFFER_INIT(1024);
     int result = journal_set(connection, operation->journal, JOURNAL_UNKNOWN, now);
 
-    describe_answer(operation, " unsettled=yes", &extra);
     if (result == 0)
-        catalog_record_refused(operation->cloud->catalog, connection, &operation->own,
-                               operation->result, now, buffer_text(&extra));
+        record_refused(operation, connection, " unsettled=yes", now);
     return result;
 }
 
@@ -590,9 +590,8 @@ static void tend_call(struct image_state *image)
     bool called = first && (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
 
     if (called && first->change && first->change->interrupted &&
-        first->change->interrupted(first->change)) {
+        first->change->interrupted(first->change))
         client_cancel(image->cloud->client, &first->call);
-    }
 }
 
 bool jdcloud_tend_changes(struct jdcloud *cloud)
