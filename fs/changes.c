@@ -7,6 +7,7 @@
  */
 #include "fs/operations.h"
 
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/catalog/attribute.h"
 #include "core/rules/refusal.h"
@@ -35,7 +36,7 @@ struct request {
 
 static struct request *request_of_change(struct change *change)
 {
-    return (struct request *)(void *)((char *)change - offsetof(struct request, change));
+    return CONTAINER_OF(change, struct request, change);
 }
 
 static bool request_interrupted(struct change *change)
@@ -321,9 +322,7 @@ struct refresh_request {
 
 static void refresh_done(struct refresh *refresh, int result)
 {
-    struct refresh_request *request =
-        (struct refresh_request *)(void *)((char *)refresh -
-                                           offsetof(struct refresh_request, refresh));
+    struct refresh_request *request = CONTAINER_OF(refresh, struct refresh_request, refresh);
 
     if (result < 0) {
         reply_error(request->fuse, result);
@@ -341,9 +340,7 @@ static void refresh_done(struct refresh *refresh, int result)
 
 static bool refresh_interrupted(struct refresh *refresh)
 {
-    const struct refresh_request *request =
-        (struct refresh_request *)(void *)((char *)refresh -
-                                           offsetof(struct refresh_request, refresh));
+    const struct refresh_request *request = CONTAINER_OF(refresh, struct refresh_request, refresh);
 
     return fuse_req_interrupted(request->fuse) != 0;
 }

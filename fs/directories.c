@@ -1,6 +1,7 @@
 /* Directories: opendir, readdir, readdirplus. */
 #include "fs/operations.h"
 
+#include "core/base/container.h"
 #include "fs/list.h"
 #include "fs/notify.h"
 
@@ -32,8 +33,7 @@ struct visit_request {
 
 static struct visit_request *visit_of(struct refresh *refresh)
 {
-    return (struct visit_request *)(void *)((char *)refresh -
-                                            offsetof(struct visit_request, refresh));
+    return CONTAINER_OF(refresh, struct visit_request, refresh);
 }
 
 static bool visit_interrupted(struct refresh *refresh)

@@ -1,6 +1,7 @@
 /* The table of operations, and what only reads: see the header. */
 #include "fs/operations.h"
 
+#include "core/base/container.h"
 #include "core/rules/refusal.h"
 
 #include <errno.h>
@@ -96,8 +97,7 @@ struct lookup_request {
 
 static struct lookup_request *lookup_of(struct refresh *refresh)
 {
-    return (struct lookup_request *)(void *)((char *)refresh -
-                                             offsetof(struct lookup_request, refresh));
+    return CONTAINER_OF(refresh, struct lookup_request, refresh);
 }
 
 static bool lookup_interrupted(struct refresh *refresh)

@@ -1,6 +1,7 @@
 /* The catalog: see the header. */
 #include "core/catalog/catalog.h"
 
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/rules/pin.h"
 #include "core/rules/refusal.h"
@@ -166,7 +167,7 @@ int catalog_view(struct catalog *catalog, struct view *view, struct buffer *erro
 
 static struct change *change_of_job(struct job *job)
 {
-    return (struct change *)(void *)((char *)job - offsetof(struct change, job));
+    return CONTAINER_OF(job, struct change, job);
 }
 
 static int other_run(struct job *job, struct connection *connection, int64_t now)
@@ -335,7 +336,7 @@ struct reload {
 
 static struct reload *reload_of_job(struct job *job)
 {
-    return (struct reload *)(void *)((char *)job - offsetof(struct reload, job));
+    return CONTAINER_OF(job, struct reload, job);
 }
 
 static int reload_run(struct job *job, struct connection *connection, int64_t now)

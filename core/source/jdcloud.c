@@ -2,6 +2,7 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 #include "core/store/replica.h"
@@ -232,12 +233,12 @@ static void part_done(struct both *both, int result)
 
 static void first_done(struct refresh *refresh, int result)
 {
-    part_done((struct both *)(void *)((char *)refresh - offsetof(struct both, parts[0])), result);
+    part_done(CONTAINER_OF(refresh, struct both, parts[0]), result);
 }
 
 static void second_done(struct refresh *refresh, int result)
 {
-    part_done((struct both *)(void *)((char *)refresh - offsetof(struct both, parts[1])), result);
+    part_done(CONTAINER_OF(refresh, struct both, parts[1]), result);
 }
 
 static void refresh_lists(struct jdcloud *cloud, struct refresh *refresh)

@@ -14,6 +14,7 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/catalog/decide.h"
 #include "core/rules/refusal.h"
 #include "core/store/replica.h"
@@ -27,12 +28,12 @@ static void abandon(struct operation *operation);
 
 static struct operation *of_job(struct job *job)
 {
-    return (struct operation *)(void *)((char *)job - offsetof(struct operation, job));
+    return CONTAINER_OF(job, struct operation, job);
 }
 
 static struct operation *of_call(struct call *call)
 {
-    return (struct operation *)(void *)((char *)call - offsetof(struct operation, call));
+    return CONTAINER_OF(call, struct operation, call);
 }
 
 static void free_operation(struct operation *operation)

@@ -7,6 +7,7 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 #include "core/store/replica.h"
@@ -289,7 +290,7 @@ struct probe {
 
 static void probe_answered(struct call *call, const struct reply *reply)
 {
-    struct probe *probe = (struct probe *)(void *)((char *)call - offsetof(struct probe, call));
+    struct probe *probe = CONTAINER_OF(call, struct probe, call);
     struct jdcloud *cloud = probe->cloud;
 
     jdcloud_hear(cloud, reply);

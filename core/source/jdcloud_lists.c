@@ -9,6 +9,7 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 #include "core/source/image_json.h"
@@ -199,7 +200,7 @@ static int remove_missing(struct list_merge *merge)
 
 static struct list_merge *merge_of(struct job *job)
 {
-    return (struct list_merge *)(void *)((char *)job - offsetof(struct list_merge, job));
+    return CONTAINER_OF(job, struct list_merge, job);
 }
 
 static int merge_run(struct job *job, struct connection *connection, int64_t now)
@@ -353,7 +354,7 @@ static int count_record(const json_t *record, void *context)
 
 static void page_answered(struct call *call, const struct reply *reply)
 {
-    struct page *page = (struct page *)(void *)((char *)call - offsetof(struct page, call));
+    struct page *page = CONTAINER_OF(call, struct page, call);
     struct listing *list = page->list;
     struct jdcloud *cloud = list->cloud;
     int64_t total = -1;

@@ -8,6 +8,7 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 #include "core/source/image_json.h"
@@ -264,8 +265,7 @@ static void free_members(struct members *members)
 
 static int members_run(struct job *job, struct connection *connection, int64_t now)
 {
-    struct members *members =
-        (struct members *)(void *)((char *)job - offsetof(struct members, job));
+    struct members *members = CONTAINER_OF(job, struct members, job);
     struct write_image image = {0};
     int result = write_image(connection, members->image->row, &image);
 
@@ -314,8 +314,7 @@ static void end_fetch(struct image_state *image, int result)
 
 static void members_done(struct job *job, int result)
 {
-    struct members *members =
-        (struct members *)(void *)((char *)job - offsetof(struct members, job));
+    struct members *members = CONTAINER_OF(job, struct members, job);
     struct image_state *image = members->image;
 
     free_members(members);
@@ -324,8 +323,7 @@ static void members_done(struct job *job, int result)
 
 static void members_answered(struct call *call, const struct reply *reply)
 {
-    struct image_state *image =
-        (struct image_state *)(void *)((char *)call - offsetof(struct image_state, call));
+    struct image_state *image = CONTAINER_OF(call, struct image_state, call);
     struct jdcloud *cloud = image->cloud;
     int result = reply->result;
 
@@ -412,7 +410,7 @@ struct record {
 
 static int record_run(struct job *job, struct connection *connection, int64_t now)
 {
-    struct record *record = (struct record *)(void *)((char *)job - offsetof(struct record, job));
+    struct record *record = CONTAINER_OF(job, struct record, job);
     struct write_image image = {0};
     int64_t row = 0;
     int result = write_image(connection, record->image->row, &image);
@@ -438,7 +436,7 @@ static void end_record(struct image_state *image, int result)
 
 static void record_done(struct job *job, int result)
 {
-    struct record *record = (struct record *)(void *)((char *)job - offsetof(struct record, job));
+    struct record *record = CONTAINER_OF(job, struct record, job);
     struct image_state *image = record->image;
 
     json_decref(record->json);
@@ -475,8 +473,7 @@ static int read_record(struct record *record, const struct reply *reply)
 
 static void record_answered(struct call *call, const struct reply *reply)
 {
-    struct image_state *image =
-        (struct image_state *)(void *)((char *)call - offsetof(struct image_state, record_call));
+    struct image_state *image = CONTAINER_OF(call, struct image_state, record_call);
     struct jdcloud *cloud = image->cloud;
     int result = reply->result;
 
@@ -540,7 +537,7 @@ struct limit {
 
 static int limit_run(struct job *job, struct connection *connection, int64_t now)
 {
-    const struct limit *limit = (struct limit *)(void *)((char *)job - offsetof(struct limit, job));
+    const struct limit *limit = CONTAINER_OF(job, struct limit, job);
 
     (void)now;
     return replica_set_limit(connection, limit->row, limit->value);
@@ -549,13 +546,12 @@ static int limit_run(struct job *job, struct connection *connection, int64_t now
 static void limit_done(struct job *job, int result)
 {
     (void)result; /* it is asked for again in an hour */
-    free((struct limit *)(void *)((char *)job - offsetof(struct limit, job)));
+    free(CONTAINER_OF(job, struct limit, job));
 }
 
 static void quota_answered(struct call *call, const struct reply *reply)
 {
-    struct image_state *image =
-        (struct image_state *)(void *)((char *)call - offsetof(struct image_state, quota_call));
+    struct image_state *image = CONTAINER_OF(call, struct image_state, quota_call);
     struct jdcloud *cloud = image->cloud;
     struct limit *limit = reply->result == 0 ? calloc(1, sizeof(*limit)) : NULL;
     int64_t used = 0;

@@ -3,6 +3,7 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 
@@ -48,8 +49,7 @@ static void take_pin(struct question *question, const json_t *body)
 
 static void question_done(struct call *call, const struct reply *reply)
 {
-    struct question *question =
-        (struct question *)(void *)((char *)call - offsetof(struct question, call));
+    struct question *question = CONTAINER_OF(call, struct question, call);
 
     question->result = reply->result;
     (void)snprintf(question->message, sizeof(question->message), "%s", reply->message);

@@ -1,6 +1,7 @@
 /* The registry as a source: see the header. */
 #include "core/source/registry.h"
 
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/catalog/catalog.h"
 #include "core/catalog/decide.h"
@@ -9,7 +10,7 @@
 
 static struct change *change_of_job(struct job *job)
 {
-    return (struct change *)(void *)((char *)job - offsetof(struct change, job));
+    return CONTAINER_OF(job, struct change, job);
 }
 
 static bool change_given_up(struct job *job)

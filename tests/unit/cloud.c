@@ -1,6 +1,8 @@
 /* The client and calls of it: see the header. */
 #include "tests/unit/cloud.h"
 
+#include "core/base/container.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -55,7 +57,7 @@ static int count_pin(const char *pin, void *context)
 
 struct ask *ask_of(struct call *call)
 {
-    return (struct ask *)(void *)((char *)call - offsetof(struct ask, call));
+    return CONTAINER_OF(call, struct ask, call);
 }
 
 static void ask_done(struct call *call, const struct reply *reply)

@@ -1,6 +1,7 @@
 /* What the unit tests share: see the header. */
 #include "tests/unit/support.h"
 
+#include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/catalog/report.h"
 #include "core/store/store.h"
@@ -268,8 +269,7 @@ struct request request_of(enum change_action action, int64_t image, const char *
 
 static void request_done(struct change *change, int result)
 {
-    struct request *request =
-        (struct request *)(void *)((char *)change - offsetof(struct request, change));
+    struct request *request = CONTAINER_OF(change, struct request, change);
 
     request->result = result;
     request->times_done++;

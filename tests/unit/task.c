@@ -1,6 +1,8 @@
 /* Jobs for the tests of the writer: see the header. */
 #include "tests/unit/task.h"
 
+#include "core/base/container.h"
+
 #include <string.h>
 
 struct store task_store;
@@ -54,7 +56,7 @@ int task_teardown(void **state)
 
 struct task *task_of(struct job *job)
 {
-    return (struct task *)(void *)((char *)job - offsetof(struct task, job));
+    return CONTAINER_OF(job, struct task, job);
 }
 
 int task_insert(struct connection *connection, const char *prefix, const char *name)
