@@ -119,7 +119,7 @@ lists_known()
 # others; TOKEN is none unless set.
 mount_cloud_only()
 {
-    local options='' number=1 log word
+    local options='' word
 
     if [ "${1-}" = -o ]; then
         options=$2
@@ -128,31 +128,24 @@ mount_cloud_only()
     for word in refresh=60 timeout=2 "endpoint=$CLOUD_URL" "state=$BATS_TEST_TMPDIR/state"; do
         [[ ,$options, == *,${word%%=*}=* ]] || options=$options,$word
     done
-    if [ $# -gt 0 ]; then
-        MNT=$1
-    else
-        while [ -d "$BATS_TEST_TMPDIR/mnt$number" ]; do ((number += 1)); done
-        MNT=$BATS_TEST_TMPDIR/mnt$number
-    fi
-    mkdir -p -- "$MNT" || return
-    MNT=$(cd "$MNT" && pwd -P)
-    printf '%s\n' "$MNT" >>"$BATS_TEST_TMPDIR/.mounts"
-    log=$BATS_TEST_TMPDIR/mount.log
     JDCLOUD_ACCESS_KEY=${KEY-$OWNER_KEY} JDCLOUD_SECRET_KEY=${SECRET-$OWNER_SECRET} \
-        JDCLOUD_SESSION_TOKEN=${TOKEN-} "$IMGSHAREFS" -o "${options#,}" "jdcloud:$REGION" "$MNT" </dev/null >"$log" 2>&1 3>&- || {
-        printf 'mount_cloud: exit status %s: %s\n' $? "$(cat "$log")" >&2
-        return 1
-    }
-    is_mounted "$MNT" || {
-        printf 'mount_cloud: exit status 0, but %s is not mounted\n' "$MNT" >&2
-        return 1
-    }
+        JDCLOUD_SESSION_TOKEN=${TOKEN-} mount_any mount_cloud "${options#,}" "jdcloud:$REGION" "$@"
 }
 
 # mount_cloud: as mount_cloud_only, and the lists are there.
 mount_cloud()
 {
     mount_cloud_only "$@" && wait_for 10 lists_known "$MNT"
+}
+
+# mount_read [ARGS of mount_cloud]: with the shares of golden (none) and web (alice, bob) read; sets GOLDEN
+# and WEB to where they are.
+mount_read()
+{
+    mount_cloud "$@"
+    GOLDEN=$MNT/private/$CLOUD_GOLDEN/shares
+    WEB=$MNT/private/$CLOUD_WEB/shares
+    ls "$GOLDEN" "$WEB" >/dev/null
 }
 
 # listed IMAGE: with whom the mount lists it as shared, sorted, one a line.

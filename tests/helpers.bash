@@ -147,18 +147,14 @@ is_mounted()
     mounts_list | grep -Fx -- "$1" >/dev/null
 }
 
-# mount_registry [-o OPTIONS] [DIR]: mounts REGISTRY, for jcloud-demo unless OPTIONS name an account,
-# on a new directory unless DIR is given; sets MNT. Descriptor 3 is closed because bats waits for
-# everyone that holds it: close it too (3>&-) when starting imgsharefs by hand.
-mount_registry()
+# mount_any NAME OPTIONS SOURCE [DIR]: what mount_registry and mount_cloud do; NAME is the one that
+# complains. Sets MNT: a new directory unless DIR is given. Descriptor 3 is closed because bats waits
+# for everyone that holds it: close it too (3>&-) when starting imgsharefs by hand.
+mount_any()
 {
-    local options='' number=1 log
+    local name=$1 options=$2 source=$3 number=1 log
 
-    if [ "${1-}" = -o ]; then
-        options=$2
-        shift 2
-    fi
-    [[ ,$options, == *,account=* ]] || options=account=jcloud-demo${options:+,$options}
+    shift 3
     if [ $# -gt 0 ]; then
         MNT=$1
     else
@@ -171,14 +167,28 @@ mount_registry()
     # `run` is a subshell.
     printf '%s\n' "$MNT" >>"$BATS_TEST_TMPDIR/.mounts"
     log=$BATS_TEST_TMPDIR/mount.log
-    "$IMGSHAREFS" -o "$options" "$REGISTRY" "$MNT" </dev/null >"$log" 2>&1 3>&- || {
-        printf 'mount_registry: exit status %s: %s\n' $? "$(cat "$log")" >&2
+    "$IMGSHAREFS" -o "$options" "$source" "$MNT" </dev/null >"$log" 2>&1 3>&- || {
+        printf '%s: exit status %s: %s\n' "$name" $? "$(cat "$log")" >&2
         return 1
     }
     is_mounted "$MNT" || {
-        printf 'mount_registry: exit status 0, but %s is not mounted\n' "$MNT" >&2
+        printf '%s: exit status 0, but %s is not mounted\n' "$name" "$MNT" >&2
         return 1
     }
+}
+
+# mount_registry [-o OPTIONS] [DIR]: mounts REGISTRY, for jcloud-demo unless OPTIONS name an account,
+# on a new directory unless DIR is given; sets MNT.
+mount_registry()
+{
+    local options=''
+
+    if [ "${1-}" = -o ]; then
+        options=$2
+        shift 2
+    fi
+    [[ ,$options, == *,account=* ]] || options=account=jcloud-demo${options:+,$options}
+    mount_any mount_registry "$options" "$REGISTRY" "$@"
 }
 
 # daemon_pid MNT: the process that serves it.

@@ -12,14 +12,6 @@ setup()
     start_cloud
 }
 
-mount_known()
-{
-    mount_cloud "$@"
-    GOLDEN=$MNT/private/$CLOUD_GOLDEN/shares
-    WEB=$MNT/private/$CLOUD_WEB/shares
-    ls "$GOLDEN" "$WEB" >/dev/null
-}
-
 lists()
 {
     ls -A "$1" | grep -qxF "$2"
@@ -38,7 +30,7 @@ missing()
 # --- others' changes ---
 
 @test "another client's changes show in a shares/ that is in use within refresh seconds" {
-    mount_known -o refresh=1
+    mount_read -o refresh=1
     # What the kernel keeps: a name that is missing, and one that is there.
     missing "$GOLDEN/carol"
     stat "$WEB/alice" >/dev/null
@@ -59,7 +51,7 @@ missing()
 }
 
 @test "a shares/ that is not in use is asked for when it is opened, if it is older than refresh" {
-    mount_known -o refresh=1
+    mount_read -o refresh=1
     unmount "$MNT"
     tell share $CLOUD_GOLDEN carol
     tell cancel $CLOUD_WEB alice
@@ -71,7 +63,7 @@ missing()
 }
 
 @test "after touch of a shares/ the news shows within 200 ms" {
-    mount_known
+    mount_read
     missing "$GOLDEN/carol"
     tell share $CLOUD_GOLDEN carol
     tell cancel $CLOUD_WEB alice
@@ -84,7 +76,7 @@ missing()
 }
 
 @test "after touch of private/ and of shared/ the news shows within 200 ms" {
-    mount_known
+    mount_read
     missing "$MNT/private/img-new0000000"
     missing "$MNT/by-name/private/new"
     missing "$MNT/shared/img-her0000000"
@@ -108,7 +100,7 @@ missing()
 }
 
 @test "after touch of an image its own values are new within 200 ms" {
-    mount_known
+    mount_read
     assert_equal "$(cat "$MNT/private/$CLOUD_PENDING/status")" pending
     tell update-image $CLOUD_PENDING status=ready name=finished
     touch "$MNT/private/$CLOUD_PENDING"
@@ -120,7 +112,7 @@ missing()
 }
 
 @test "SIGHUP refreshes everything" {
-    mount_known
+    mount_read
     missing "$GOLDEN/carol"
     tell share $CLOUD_GOLDEN carol
     tell add-image imageId=img-new0000000 owner=owner name=new status=ready
@@ -132,14 +124,14 @@ missing()
 }
 
 @test "touch with a time that is set explicitly refreshes nothing" {
-    mount_known
+    mount_read
     before=$(requests_count)
     touch -d 2020-01-01 "$MNT/private" "$GOLDEN" "$MNT/private/$CLOUD_GOLDEN"
     assert_equal "$(asked_since $before)" ''
 }
 
 @test "inode numbers stay over refreshes and mounts, and directories change their time with their members" {
-    mount_known
+    mount_read
     before=$(stat -c %i "$GOLDEN" "$WEB/alice" "$MNT/shared/$CLOUD_RECEIVED")
     times=$(stat -c %.Y "$GOLDEN" "$WEB" "$MNT/private")
     touch "$MNT/private" "$GOLDEN" "$WEB"
@@ -157,7 +149,7 @@ missing()
 
 @test "a failed refresh neither empties nor shrinks a list" {
     tell add-images 250 owner=owner status=ready name=many
-    mount_known
+    mount_read
     assert_equal "$(ls "$MNT/private" | wc -l)" 255
     # The second page of three, and its repetitions.
     for fault in 'error row=internal' 'error row=api-disabled' garbage 'cut at=1000' \
@@ -183,7 +175,7 @@ missing()
 }
 
 @test "a list that holds less than it says removes nothing" {
-    mount_known
+    mount_read
     tell fault describeImages answer http=200 \
         'body={"requestId":"{requestId}","result":{"images":[],"totalCount":5}}'
     touch "$MNT/private" 2>/dev/null || true
@@ -206,7 +198,7 @@ missing()
 }
 
 @test "names that the cloud makes up do no harm" {
-    mount_known
+    mount_read
     tell fault describeImageMembers answer http=200 \
         'body={"requestId":"{requestId}","result":{"pins":["a/b","..",".","","ok","\u001b[2J",null,7,"ok"]}}'
     touch "$GOLDEN" 2>/dev/null || true
@@ -223,7 +215,7 @@ missing()
 # --- what was not confirmed for long ---
 
 @test "without an answer for longer than maxage neither no nor already so is said" {
-    mount_known -o maxage=1,refresh=60
+    mount_read -o maxage=1,refresh=60
     tell set connections=refuse
     tell drop-connections
     # A refresh finds out, and the list grows old.
@@ -271,7 +263,7 @@ not_doubted()
 }
 
 @test "maxage=0 goes on saying what was known last" {
-    mount_known -o maxage=0
+    mount_read -o maxage=0
     tell set connections=refuse
     tell drop-connections
     run touch "$WEB"
@@ -282,7 +274,7 @@ not_doubted()
 }
 
 @test "while the cloud answers, lists that nobody opens do not grow older than maxage" {
-    mount_known -o maxage=2,refresh=60
+    mount_read -o maxage=2,refresh=60
     unmount "$MNT"
     mount_cloud -o maxage=2,refresh=60
     sleep 3
@@ -296,7 +288,7 @@ not_doubted()
 # --- requests ---
 
 @test "an image that only its owner may use causes no request for its members" {
-    mount_known
+    mount_read
     before=$(requests_count)
     ls "$GOLDEN" "$MNT/private/$CLOUD_PENDING/shares" >/dev/null
     assert_equal "$(control requests describeImageMembers image=$CLOUD_GOLDEN --count)" 0
@@ -339,7 +331,7 @@ not_doubted()
 @test "no secret is in the process list, the environment, the mounts, the tree, or the replica" {
     token=TOKEN0123456789TOKEN0123456789
     TOKEN=$token # an assignment before the function would be in the program's environment
-    mount_known
+    mount_read
     touch "$GOLDEN/alice"
     tell fault shareImage error row=signature
     run touch "$GOLDEN/carol"

@@ -13,15 +13,6 @@ setup()
     start_cloud
 }
 
-# mount_known [ARGS of mount_cloud]: with the shares of golden (none) and web (alice, bob) read.
-mount_known()
-{
-    mount_cloud "$@"
-    GOLDEN=$MNT/private/$CLOUD_GOLDEN/shares
-    WEB=$MNT/private/$CLOUD_WEB/shares
-    ls "$GOLDEN" "$WEB" >/dev/null
-}
-
 # settled: nothing is unknown any more.
 settled()
 {
@@ -37,7 +28,7 @@ assert_settled()
 # --- the answer is missing ---
 
 @test "a share whose answer comes too late fails, and appears when it is known to be made" {
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault shareImage delay ms=2500
     run touch "$GOLDEN/alice"
     assert_failure 1
@@ -55,7 +46,7 @@ assert_settled()
 }
 
 @test "a share that the cloud has made without an answer appears; touch has failed all the same" {
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault shareImage hang applied=true
     run touch "$GOLDEN/alice"
     assert_failure 1
@@ -69,7 +60,7 @@ assert_settled()
 }
 
 @test "a share that the cloud has not made is forgotten, with an event" {
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault shareImage hang
     run touch "$GOLDEN/alice"
     assert_failure 1
@@ -83,7 +74,7 @@ assert_settled()
 }
 
 @test "a cancel without an answer leaves the entry until it is known" {
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault unShareImage hang applied=true image=$CLOUD_WEB pin=alice
     run rm "$WEB/alice"
     assert_failure 1
@@ -96,7 +87,7 @@ assert_settled()
 }
 
 @test "a cancel that the cloud has not carried out leaves the entry for good" {
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault unShareImage hang
     run rm "$WEB/alice"
     assert_failure 1
@@ -109,7 +100,7 @@ assert_settled()
 }
 
 @test "rm -f of a share that nobody knows of does not say that it is gone" {
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault shareImage hang applied=true
     run touch "$GOLDEN/alice"
     assert_failure 1
@@ -120,7 +111,7 @@ assert_settled()
 }
 
 @test "the opposite of what is unsettled waits, and what is done then holds" {
-    mount_known -o timeout=3
+    mount_read -o timeout=3
     tell fault unShareImage hang times=1 applied=true
     run rm "$WEB/alice"
     assert_failure 1
@@ -133,7 +124,7 @@ assert_settled()
 # --- the connection or the service fails in the middle ---
 
 @test "a connection that is reset after the cloud has carried out the change is looked after" {
-    mount_known
+    mount_read
     for how in reset close; do
         tell fault shareImage $how applied=true times=1
         touch "$GOLDEN/alice"
@@ -147,7 +138,7 @@ assert_settled()
 }
 
 @test "an error or half an answer after the cloud has carried out the change is looked after" {
-    mount_known
+    mount_read
     for how in 'error row=internal' 'error row=timing-out body=html' 'cut at=10' garbage; do
         # shellcheck disable=SC2086
         tell fault shareImage $how applied=true times=1
@@ -162,7 +153,7 @@ assert_settled()
 }
 
 @test "an error that stays although the change was made fails, and what is true is found out" {
-    mount_known
+    mount_read
     tell fault '*' error row=internal applied=true
     run touch "$GOLDEN/alice"
     assert_failure 1
@@ -197,7 +188,7 @@ held_then_killed()
 }
 
 @test "a cloud that dies with the request: both fail, and after its return its word counts" {
-    mount_known
+    mount_read
     held_then_killed
     assert_equal "$FAILED" ' yes yes'
     assert_equal "$(listed $CLOUD_GOLDEN)" ''
@@ -214,7 +205,7 @@ held_then_killed()
 }
 
 @test "what was unsettled when the mount ended is settled by the next one" {
-    mount_known
+    mount_read
     held_then_killed
     unmount "$MNT"
     start_cloud_again
@@ -229,7 +220,7 @@ held_then_killed()
 
 @test "one's own changes are there at once and stay, while the cloud's list lags" {
     tell set lag_ms=1500
-    mount_known
+    mount_read
     start=$(now_ms)
     touch "$GOLDEN/alice"
     rm "$WEB/alice"
@@ -250,7 +241,7 @@ held_then_killed()
 
 @test "a list that flaps between before and after is agreed with in the end" {
     tell set lag_ms=1000 lag_mode=flapping
-    mount_known
+    mount_read
     touch "$GOLDEN/alice"
     rm "$WEB/bob"
     for _ in {1..6}; do
@@ -263,7 +254,7 @@ held_then_killed()
 
 @test "share, cancel and share again are in order, while the list lags" {
     tell set lag_ms=500
-    mount_known
+    mount_read
     for _ in {1..5}; do
         touch "$GOLDEN/alice"
         assert_exists "$GOLDEN/alice"
@@ -279,7 +270,7 @@ held_then_killed()
 
 @test "a share of unknown outcome is found although the list lags" {
     tell set lag_ms=2500
-    mount_known -o timeout=1
+    mount_read -o timeout=1
     tell fault shareImage hang applied=true
     run touch "$GOLDEN/alice"
     assert_failure 1
