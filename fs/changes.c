@@ -66,8 +66,9 @@ static void request_done(struct change *change, int result)
     struct tree_node node = {0};
 
     if (result < 0 || request->answer == ANSWER_NOTHING) {
-        /* A gone image: the kernel looks its path up again, and says ENOENT by itself. Not where it is
-         * a cloud that says so, and our list still has it: the kernel would send it once more. */
+        /* A gone image: the kernel looks its path up again, and says ENOENT by itself. Not where it
+         * is a cloud that says so, and our list still has it: the kernel would send it once more.
+         */
         bool stale = result == -REFUSAL_IMAGE_GONE && !change->catalog->source.remote;
         reply_error(request->fuse, stale ? -ESTALE : result);
     } else {

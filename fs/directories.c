@@ -53,8 +53,8 @@ static void visit_done(struct refresh *refresh, int result)
     free(request);
 }
 
-/* Lets the source look for news of the directory before it is opened: the one place where waiting harms
- * nobody. False where there is nothing to wait for. */
+/* Lets the source look for news of the directory before it is opened: the one place where waiting
+ * harms nobody. False where there is nothing to wait for. */
 static bool visit(fuse_req_t fuse, const struct call *call, const struct fuse_file_info *info)
 {
     enum inode_kind kind = call->inode.kind;

@@ -53,8 +53,8 @@ static void operation_init(void *user_data, struct fuse_conn_info *connection)
     connection->want &= ~(unsigned)FUSE_CAP_WRITEBACK_CACHE;
 }
 
-/* NAME is not in the directory of CALL: for how long the kernel may believe that. Where nobody has heard
- * from the authority for long, not even that is known: a negative refusal/errno. */
+/* NAME is not in the directory of CALL: for how long the kernel may believe that. Where nobody has
+ * heard from the authority for long, not even that is known: a negative refusal/errno. */
 static int deny(const struct call *call, const char *name, struct fuse_entry_param *entry)
 {
     int64_t valid_ns = 0;

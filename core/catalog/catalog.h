@@ -58,9 +58,9 @@ struct catalog {
     char last_error[512];   /* under mutex: of the store; "" = none */
 };
 
-/* Opens the store and the lists; a cloud's starts its threads. Returns 0 with *OUT to be stopped and
- * closed by catalog_stop() and catalog_close(), or a negative errno with ERROR saying what is wrong and
- * what to do, and nothing left open. */
+/* Opens the store and the lists; a cloud's starts its threads. Returns 0 with *OUT to be stopped
+ * and closed by catalog_stop() and catalog_close(), or a negative errno with ERROR saying what is
+ * wrong and what to do, and nothing left open. */
 int catalog_open(const struct catalog_options *options, struct buffer *error,
                  struct catalog **out) MUST_CHECK;
 
@@ -92,14 +92,15 @@ void catalog_reload(struct catalog *catalog);
 /* Remembers that the store failed, for the file status. Any thread. */
 void catalog_note_error(struct catalog *catalog, int result);
 
-/* Whether "PIN is not shared with" and "is shared with" may be said of the image ROW: 0, or why not (a
- * negative refusal/errno). *VALID_NS is how long that holds at least. A name that can be no pin is
- * never in doubt. */
+/* Whether "PIN is not shared with" and "is shared with" may be said of the image ROW: 0, or why not
+ * (a negative refusal/errno). *VALID_NS is how long that holds at least. A name that can be no pin
+ * is never in doubt. */
 int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
                   int64_t *valid_ns) MUST_CHECK;
 
-/* Whether the authority has never been asked with whom the image ROW is shared, so that PIN, which is not in
- * the store, may be one of them: then the source has to be asked (ops->visit) before "no" is said. */
+/* Whether the authority has never been asked with whom the image ROW is shared, so that PIN, which
+ * is not in the store, may be one of them: then the source has to be asked (ops->visit) before "no"
+ * is said. */
 bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin);
 
 /* For sources and decide.c: the allow-list's word on PIN. */
@@ -112,8 +113,8 @@ bool catalog_trusts(struct catalog *catalog, const char *pin);
 int catalog_record(struct catalog *catalog, struct connection *connection,
                    const struct event *event) MUST_CHECK;
 
-/* For sources: writes the event of CHANGE, which was made; EXTRA as in event.h, or NULL. Inside the transaction; 0 or a negative
- * refusal/errno. */
+/* For sources: writes the event of CHANGE, which was made; EXTRA as in event.h, or NULL. Inside the
+ * transaction; 0 or a negative refusal/errno. */
 int catalog_record_change(struct catalog *catalog, struct connection *connection,
                           const struct change *change, const char *image_id, int64_t now,
                           const char *extra) MUST_CHECK;

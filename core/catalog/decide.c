@@ -22,8 +22,8 @@ static int load_image(struct catalog *catalog, struct connection *connection, in
         .shares = image->shares,
     };
     if (catalog->source.remote) {
-        /* What the service says today of snapshots. How many accounts an image may be shared with it
-         * knows best at the moment of asking. */
+        /* What the service says today of snapshots. How many accounts an image may be shared with
+         * it knows best at the moment of asking. */
         rules->policy = SNAPSHOTS_ENCRYPTED;
         rules->limit = INT64_MAX;
         return 0;

@@ -220,8 +220,8 @@ static int compare_members(const void *left, const void *right)
     return order != 0 ? order : a->again < b->again ? -1 : a->again > b->again;
 }
 
-/* Fills AGAIN. Sorting is quick enough for a million pins, and needs no table that an answer could be
- * made to fill badly. */
+/* Fills AGAIN. Sorting is quick enough for a million pins, and needs no table that an answer could
+ * be made to fill badly. */
 static int find_repeated(const json_t *pins, size_t count, bool *again)
 {
     CLEANUP_FREE struct member *members = calloc(count + 1, sizeof(*members));

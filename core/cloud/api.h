@@ -1,6 +1,6 @@
 /*
- * The API of JD Cloud as far as this program uses it: requests as they are sent, answers as they are
- * understood. No network here.
+ * The API of JD Cloud as far as this program uses it: requests as they are sent, answers as they
+ * are understood. No network here.
  */
 #ifndef CORE_CLOUD_API_H
 #define CORE_CLOUD_API_H
@@ -10,8 +10,8 @@
 /* Images a page: the API's most. */
 #define API_PAGE_SIZE 100
 
-/* Each fills CALL's first part (the rest is zeroed) for REGION. Returns 0, -ENOMEM, or -EINVAL for a pin
- * that is not UTF-8, which JSON cannot hold. Ids and pins are opaque text and are encoded.
+/* Each fills CALL's first part (the rest is zeroed) for REGION. Returns 0, -ENOMEM, or -EINVAL for
+ * a pin that is not UTF-8, which JSON cannot hold. Ids and pins are opaque text and are encoded.
  * call_dispose() frees. */
 int api_list_images(struct call *call, const char *region, const char *image_source,
                     int page) MUST_CHECK; /* IMAGE_SOURCE: "private", "shared"; PAGE from 1 */
@@ -42,10 +42,10 @@ struct api_answer {
     char message[256];   /* safe to print */
 };
 
-/* Understands the answer DATA (LENGTH bytes, decoded strictly) with HTTP status STATUS to OPERATION.
- * An error in the body counts whatever STATUS is. PIN is the pin of a share (NULL otherwise): an
- * unknown one that looks like a mobile number is -REFUSAL_MOBILE_NUMBER. A question that is answered
- * without a result is API_UNKNOWN. Never fails. */
+/* Understands the answer DATA (LENGTH bytes, decoded strictly) with HTTP status STATUS to
+ * OPERATION. An error in the body counts whatever STATUS is. PIN is the pin of a share (NULL
+ * otherwise): an unknown one that looks like a mobile number is -REFUSAL_MOBILE_NUMBER. A question
+ * that is answered without a result is API_UNKNOWN. Never fails. */
 void api_understand(enum call_operation operation, const char *pin, int status, const char *data,
                     size_t length, struct api_answer *out);
 void api_answer_dispose(struct api_answer *answer);
@@ -53,9 +53,9 @@ void api_answer_dispose(struct api_answer *answer);
 /* Copies what fits of TEXT, safe to print. */
 void api_printable(const char *text, char *out, size_t size);
 
-/* Reads results (the member "result"). Each returns 0, or -REFUSAL_SERVICE_ANSWER where the shape is
- * wrong; absent and null lists are empty ones. RESULT may be NULL, which is wrong. Before the first
- * visit the whole list is checked. */
+/* Reads results (the member "result"). Each returns 0, or -REFUSAL_SERVICE_ANSWER where the shape
+ * is wrong; absent and null lists are empty ones. RESULT may be NULL, which is wrong. Before the
+ * first visit the whole list is checked. */
 
 /* Calls VISIT for each image record (an object); *TOTAL is totalCount, -1 where it is absent. VISIT
  * returns 0, or what ends the visit and is returned. */

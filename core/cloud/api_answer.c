@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/* Values in one answer at most: what is parsed takes up to 150 bytes of memory each, so that a small
- * answer could ask for a lot. A million members fit. */
+/* Values in one answer at most: what is parsed takes up to 150 bytes of memory each, so that a
+ * small answer could ask for a lot. A million members fit. */
 #define VALUES_MAX (1 << 18)
 #define MEMBERS_MAX (1 << 21)
 
@@ -93,8 +93,8 @@ static enum kind kind_of_code(int code)
 
 /* --- the words of an error --- */
 
-/* The end of the quotation that begins at QUOTE: a quote behind which the word ends, too. NULL where there
- * is none. */
+/* The end of the quotation that begins at QUOTE: a quote behind which the word ends, too. NULL
+ * where there is none. */
 static const char *quotation_end(const char *quote)
 {
     for (const char *c = quote + 1; *c; c++)
@@ -112,9 +112,9 @@ static const char *pin_end(const char *quote, const char *pin)
                                                                              : NULL;
 }
 
-/* The message without what it quotes, in lower case: a pin or an image may be called anything, and PIN
- * (NULL: unknown) may hold quotes. A quotation begins after a space, so that the one in "Can't" does
- * not. */
+/* The message without what it quotes, in lower case: a pin or an image may be called anything, and
+ * PIN (NULL: unknown) may hold quotes. A quotation begins after a space, so that the one in "Can't"
+ * does not. */
 static void plain_words(const char *message, const char *pin, struct buffer *out)
 {
     for (const char *c = message; *c; c++) {
@@ -150,7 +150,8 @@ static bool is_unknown_pin(const char *said)
            strstr(said, "账号不存在"); /* the console's words: the account does not exist */
 }
 
-/* The wanted state holds already. No document lists such an error; services of this kind have them. */
+/* The wanted state holds already. No document lists such an error; services of this kind have them.
+ */
 static bool is_so_already(enum call_operation operation, const char *said)
 {
     if (operation == CALL_SHARE)
@@ -287,8 +288,8 @@ void api_printable(const char *text, char *out, size_t size)
     (void)snprintf(out, size, "%s", buffer_text(&safe));
 }
 
-/* The kind of an error in the body: its word, else its number, else the status of HTTP. Products have
- * numbers of their own, some with the status of HTTP in front (40301). */
+/* The kind of an error in the body: its word, else its number, else the status of HTTP. Products
+ * have numbers of their own, some with the status of HTTP in front (40301). */
 static enum kind kind_of_error(const json_t *error, int status)
 {
     const char *word = json_string_value(json_object_get(error, "status"));

@@ -1,5 +1,6 @@
 /*
- * A call of the cloud's API: what is asked, and how it ended. Made by api.h, carried out by client.h.
+ * A call of the cloud's API: what is asked, and how it ended. Made by api.h, carried out by
+ * client.h.
  */
 #ifndef CORE_CLOUD_CALL_H
 #define CORE_CLOUD_CALL_H
@@ -53,8 +54,8 @@ struct call {
     /* by the caller */
     enum call_priority priority;
     int64_t deadline_ms; /* CLOCK_MONOTONIC; the call, its tries and its waits end by then */
-    /* The end, once, in the client's thread with no lock held: short, and never waiting. CALL may be
-     * submitted again or freed in it. */
+    /* The end, once, in the client's thread with no lock held: short, and never waiting. CALL may
+     * be submitted again or freed in it. */
     void (*done)(struct call *call, const struct reply *reply);
 
     /* the client's */

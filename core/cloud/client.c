@@ -182,8 +182,8 @@ static int make_multi(struct client *client)
     return 0;
 }
 
-/* The signals that end programs are for others. SIGPIPE is libcurl's, which must not ignore it for the
- * whole program. */
+/* The signals that end programs are for others. SIGPIPE is libcurl's, which must not ignore it for
+ * the whole program. */
 static int start_thread(struct client *client)
 {
     static const int others[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE,

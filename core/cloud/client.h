@@ -1,13 +1,14 @@
 /*
  * The client: one curl multi loop in one thread, which carries out calls.
  *
- * Connections are kept and bounded. Every try is signed anew, just before it is sent. TLS 1.2 or newer
- * and verified; plain http only to loopback; no redirects; bodies bounded. One limiter counts all
- * requests of a minute by what the service advertises, and a background call never makes another wait.
+ * Connections are kept and bounded. Every try is signed anew, just before it is sent. TLS 1.2 or
+ * newer and verified; plain http only to loopback; no redirects; bodies bounded. One limiter counts
+ * all requests of a minute by what the service advertises, and a background call never makes
+ * another wait.
  *
- * A question is tried again where the service or the way to it failed. A change is tried again only if
- * it is known not to have been carried out (never connected; busy; 503; the rate limit), with jitter,
- * within its deadline. Where its fate is unknown it ends so, and whoever asked finds out.
+ * A question is tried again where the service or the way to it failed. A change is tried again only
+ * if it is known not to have been carried out (never connected; busy; 503; the rate limit), with
+ * jitter, within its deadline. Where its fate is unknown it ends so, and whoever asked finds out.
  */
 #ifndef CORE_CLOUD_CLIENT_H
 #define CORE_CLOUD_CLIENT_H
@@ -33,23 +34,24 @@ struct client_options {
 
 struct client;
 
-/* Checks an endpoint: https, or http to a loopback address; no path, no user. Returns 0 or -EINVAL with
- * ERROR saying what is wrong with it. */
+/* Checks an endpoint: https, or http to a loopback address; no path, no user. Returns 0 or -EINVAL
+ * with ERROR saying what is wrong with it. */
 int client_check_endpoint(const char *endpoint, struct buffer *error) MUST_CHECK;
 
-/* Starts the thread, and initialises libcurl if nobody has: before other threads use it, after the last
- * fork. Plain http never goes through a proxy. Returns 0, or a negative errno with ERROR set. */
+/* Starts the thread, and initialises libcurl if nobody has: before other threads use it, after the
+ * last fork. Plain http never goes through a proxy. Returns 0, or a negative errno with ERROR set.
+ */
 int client_new(const struct client_options *options, struct buffer *error,
                struct client **out) MUST_CHECK;
 
 /* Queues CALL, whose done() is called once: in the client's thread, or, once that has ended after
- * client_stop(), here, before this returns. Any thread, done() included; no lock of the caller's that
- * done() takes. */
+ * client_stop(), here, before this returns. Any thread, done() included; no lock of the caller's
+ * that done() takes. */
 void client_submit(struct client *client, struct call *call);
 
-/* Ends CALL, which was submitted, within a second: -REFUSAL_INTERRUPTED, unknown if a change had been
- * sent. Nothing happens where it has ended already: the caller makes sure that CALL still exists. Any
- * thread. */
+/* Ends CALL, which was submitted, within a second: -REFUSAL_INTERRUPTED, unknown if a change had
+ * been sent. Nothing happens where it has ended already: the caller makes sure that CALL still
+ * exists. Any thread. */
 void client_cancel(struct client *client, struct call *call);
 
 /* What has been measured, for the file status. */
@@ -59,9 +61,9 @@ struct client_state {
 };
 void client_read_state(struct client *client, struct client_state *out);
 
-/* Ends all calls as client_cancel() does; what is submitted from now on ends so at once (a done() that
- * submits its call again for ever would keep this from ending). Once; any
- * thread but the client's. Returns when the last done() has returned. */
+/* Ends all calls as client_cancel() does; what is submitted from now on ends so at once (a done()
+ * that submits its call again for ever would keep this from ending). Once; any thread but the
+ * client's. Returns when the last done() has returned. */
 void client_stop(struct client *client);
 
 /* After client_stop(). NULL is allowed. */

@@ -1,8 +1,8 @@
 /*
  * The client's thread: which call goes when, what comes after a try, and the end of each.
  *
- * A turn of the loop takes in what was submitted and cancelled, starts what may go, lets libcurl work,
- * and ends what has ended. Between turns it sleeps in libcurl, which a submission wakes.
+ * A turn of the loop takes in what was submitted and cancelled, starts what may go, lets libcurl
+ * work, and ends what has ended. Between turns it sleeps in libcurl, which a submission wakes.
  */
 #include "core/base/clock.h"
 #include "core/cloud/transfer.h"
@@ -187,8 +187,8 @@ static enum turn take_in(struct client *client)
 
 /* --- what goes --- */
 
-/* Who has the higher priority always finds a place: background has half of them, and an eighth is for
- * callers that wait for a change. */
+/* Who has the higher priority always finds a place: background has half of them, and an eighth is
+ * for callers that wait for a change. */
 static bool has_place(const struct client *client, enum call_priority priority)
 {
     int most = client->connections;
@@ -275,7 +275,8 @@ static void look_at_waiting(struct client *client)
 
 /* --- after a try --- */
 
-/* Between the half and the whole of MS, so that those who failed together do not come back together. */
+/* Between the half and the whole of MS, so that those who failed together do not come back
+ * together. */
 static int64_t jitter(int64_t ms)
 {
     uint32_t random = 0;

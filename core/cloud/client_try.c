@@ -2,8 +2,9 @@
  * One try of a call: the request, signed and handed to libcurl, and what its end means.
  *
  * What has been sent is known from a callback that libcurl makes just before it sends. It makes it
- * again if it is about to send the same bytes a second time (a kept connection was closed without an
- * answer): then the try ends. The nonce must not be used twice, and the first may have been obeyed.
+ * again if it is about to send the same bytes a second time (a kept connection was closed without
+ * an answer): then the try ends. The nonce must not be used twice, and the first may have been
+ * obeyed.
  */
 #include "core/base/clock.h"
 #include "core/cloud/transfer.h"
@@ -24,10 +25,11 @@
 #define HEADERS_MAX (256UL << 10)
 
 #define CONNECT_MS 5000L
-/* A peer that acknowledges nothing for so long is gone: the connection was kept, its network was not. */
+/* A peer that acknowledges nothing for so long is gone: the connection was kept, its network was
+ * not. */
 #define UNACKNOWLEDGED_MS 5000U
-/* Connections that were idle for longer are not used again: gateways close them after a minute, and a
- * change that meets such an end has an unknown outcome. */
+/* Connections that were idle for longer are not used again: gateways close them after a minute, and
+ * a change that meets such an end has an unknown outcome. */
 #define IDLE_SECONDS 45L
 
 #define NONCE_SIZE 37
@@ -433,8 +435,8 @@ static int refusal_of_errno(int error)
     }
 }
 
-/* The refusal for CODE. The codes that are not named are failures on the way (a reset, a protocol that
- * was broken off). */
+/* The refusal for CODE. The codes that are not named are failures on the way (a reset, a protocol
+ * that was broken off). */
 static int refusal_of_code(const struct transfer *transfer, CURLcode code)
 {
     long error = 0;

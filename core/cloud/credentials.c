@@ -100,8 +100,8 @@ static int take(const struct found *found, struct buffer *error, struct credenti
 
 /* --- the environment --- */
 
-/* The value of the variable NAME in secret memory, with no trace left of it. NULL where it is not set,
- * or is empty. A variable can stand there twice; the first counts. */
+/* The value of the variable NAME in secret memory, with no trace left of it. NULL where it is not
+ * set, or is empty. A variable can stand there twice; the first counts. */
 static char *take_variable(const char *name)
 {
     const char *value = getenv(name);
@@ -115,8 +115,8 @@ static char *take_variable(const char *name)
     return copy;
 }
 
-/* Returns 1 if the environment holds credentials and they are to be used; in any case it does not hold
- * them any more. */
+/* Returns 1 if the environment holds credentials and they are to be used; in any case it does not
+ * hold them any more. */
 static int read_environment(bool use, struct buffer *error, struct credentials *out)
 {
     CLEANUP_SECRET char *access_key = take_variable("JDCLOUD_ACCESS_KEY");
@@ -140,8 +140,8 @@ static int read_environment(bool use, struct buffer *error, struct credentials *
 
 /* --- files --- */
 
-/* Others than the owner of a file may not read it. What systemd makes is root's, and its group's where
- * an access control list lets the service's user in. */
+/* Others than the owner of a file may not read it. What systemd makes is root's, and its group's
+ * where an access control list lets the service's user in. */
 static bool is_private(const struct stat *status)
 {
     bool systemd = status->st_uid == 0 && status->st_gid == 0;
@@ -174,8 +174,9 @@ static int read_bytes(int fd, char *text, size_t *length)
     return -EFBIG;
 }
 
-/* Reads PATH into *TEXT, secret memory with a NUL at its end. WARNINGS: a file that others can read is
- * allowed, and told there; NULL: it is not. Returns 1, 0 if there is no such file, or a negative errno. */
+/* Reads PATH into *TEXT, secret memory with a NUL at its end. WARNINGS: a file that others can read
+ * is allowed, and told there; NULL: it is not. Returns 1, 0 if there is no such file, or a negative
+ * errno. */
 static int read_file(const char *path, struct buffer *warnings, struct buffer *error, char **text,
                      size_t *length)
 {

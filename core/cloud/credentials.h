@@ -3,10 +3,10 @@
  *
  * They come from, in this order: the environment (JDCLOUD_ACCESS_KEY, JDCLOUD_SECRET_KEY,
  * JDCLOUD_SESSION_TOKEN, overwritten after reading so that /proc/PID/environ does not tell them),
- * a systemd credential (files jdcloud-access-key, jdcloud-secret-key and jdcloud-session-token, or one
- * profile file named jdcloud, in $CREDENTIALS_DIRECTORY), or the official CLI's ~/.jdc/config, with the
- * profile that ~/.jdc/current names. With a profile named, only that profile counts: of the systemd
- * credential jdcloud where there is one, else of the CLI's file.
+ * a systemd credential (files jdcloud-access-key, jdcloud-secret-key and jdcloud-session-token, or
+ * one profile file named jdcloud, in $CREDENTIALS_DIRECTORY), or the official CLI's ~/.jdc/config,
+ * with the profile that ~/.jdc/current names. With a profile named, only that profile counts: of
+ * the systemd credential jdcloud where there is one, else of the CLI's file.
  */
 #ifndef CORE_CLOUD_CREDENTIALS_H
 #define CORE_CLOUD_CREDENTIALS_H
@@ -25,8 +25,8 @@ struct credentials {
 /* Finds the credentials; PROFILE is -o profile= or NULL. WARNINGS gets a line for what should be
  * mended (the CLI's own file that others can read). Returns 0 with *OUT to be disposed of, or a
  * negative errno with ERROR saying what is missing or wrong, where, and what to do; -EPERM where
- * others can read a file that is not the CLI's own. The environment is cleared in any case. Call before any thread is started: it changes the
- * environment. */
+ * others can read a file that is not the CLI's own. The environment is cleared in any case. Call
+ * before any thread is started: it changes the environment. */
 int credentials_read(const char *profile, struct buffer *warnings, struct buffer *error,
                      struct credentials *out) MUST_CHECK;
 

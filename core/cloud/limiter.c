@@ -2,7 +2,8 @@
 #include "core/cloud/limiter.h"
 
 #define MINUTE_MS 60000
-/* Two clocks agree if their minutes end within this; the service's is told in whole seconds, late. */
+/* Two clocks agree if their minutes end within this; the service's is told in whole seconds, late.
+ */
 #define SLACK_MS 2000
 
 static void turn(struct limiter *limiter, int64_t now_ms)

@@ -1,9 +1,10 @@
 /*
  * How many requests a minute: what the service advertises, shared by all calls.
  *
- * The service counts by the minute of its own clock. It tells its limit and what remains in headers,
- * and its clock in another, so that this follows it; until it has spoken, the minute is the local
- * clock's. Pure but for its state: times are arguments, in milliseconds of CLOCK_MONOTONIC.
+ * The service counts by the minute of its own clock. It tells its limit and what remains in
+ * headers, and its clock in another, so that this follows it; until it has spoken, the minute is
+ * the local clock's. Pure but for its state: times are arguments, in milliseconds of
+ * CLOCK_MONOTONIC.
  */
 #ifndef CORE_CLOUD_LIMITER_H
 #define CORE_CLOUD_LIMITER_H
@@ -21,8 +22,8 @@ struct limiter {
 /* LIMIT until the service advertises its own. SECOND is that of the wall clock, 0 to 59. */
 void limiter_init(struct limiter *limiter, int64_t limit, int second, int64_t now_ms);
 
-/* When a request of PRIORITY may go: NOW_MS or sooner, or the end of the minute. Background has half of
- * the limit, and only while the other half is not begun: it never makes another wait. */
+/* When a request of PRIORITY may go: NOW_MS or sooner, or the end of the minute. Background has
+ * half of the limit, and only while the other half is not begun: it never makes another wait. */
 int64_t limiter_when(struct limiter *limiter, enum call_priority priority, int64_t now_ms);
 
 /* A request goes. */

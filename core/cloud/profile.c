@@ -45,7 +45,8 @@ static char *next_line(char *out, int size, void *stream)
     return out;
 }
 
-/* Copies VALUE with %% made one. False where a percent sign stands alone, which the CLI does not take. */
+/* Copies VALUE with %% made one. False where a percent sign stands alone, which the CLI does not
+ * take. */
 static bool copy_value(char out[PROFILE_LINE_MAX + 1], const char *value)
 {
     size_t length = 0;

@@ -33,9 +33,9 @@ static inline const char *profile_value(const struct profile *profile, enum prof
     return profile->given[value] ? profile->value[value] : NULL;
 }
 
-/* Reads the profile NAME of TEXT (LENGTH bytes), which stands in the file PATH. Without a NAME it is the
- * only one, or "default". Returns 0, or -EINVAL or -ENOENT (no such profile) with ERROR saying what is
- * wrong, and in which line. OUT holds keys: its place is secret memory. */
+/* Reads the profile NAME of TEXT (LENGTH bytes), which stands in the file PATH. Without a NAME it
+ * is the only one, or "default". Returns 0, or -EINVAL or -ENOENT (no such profile) with ERROR
+ * saying what is wrong, and in which line. OUT holds keys: its place is secret memory. */
 int profile_read(const char *text, size_t length, const char *path, const char *name,
                  struct profile *out, struct buffer *error) MUST_CHECK;
 

@@ -77,8 +77,8 @@ static void decode(struct buffer *out, const char *text, size_t length, bool plu
     }
 }
 
-/* Decoded and encoded again, so that it does not matter which of both was sent. JDCLOUD3 takes a plus
- * sign for a space and many slashes for one. */
+/* Decoded and encoded again, so that it does not matter which of both was sent. JDCLOUD3 takes a
+ * plus sign for a space and many slashes for one. */
 static void add_path(const struct sign_request *request, struct buffer *out)
 {
     CLEANUP_BUFFER struct buffer path = BUFFER_INIT(out->maximum);
@@ -123,8 +123,9 @@ static size_t add_recoded(struct buffer *out, const char *text, size_t length)
     return at;
 }
 
-/* Takes QUERY apart into TEXT and PARAMETERS, of which there is room for enough. Gives their number.
- * Parameters without a name do not count, nor do for JDCLOUD3 those without an equals sign. */
+/* Takes QUERY apart into TEXT and PARAMETERS, of which there is room for enough. Gives their
+ * number. Parameters without a name do not count, nor do for JDCLOUD3 those without an equals sign.
+ */
 static size_t read_query(const struct sign_request *request, struct buffer *text,
                          struct parameter *parameters)
 {

@@ -1,6 +1,6 @@
 /*
- * Request signatures of JD Cloud's OpenAPI: JDCLOUD2- and JDCLOUD3-HMAC-SHA256, which differ in their
- * constants only. Pure functions over libcrypto; no clock, no network.
+ * Request signatures of JD Cloud's OpenAPI: JDCLOUD2- and JDCLOUD3-HMAC-SHA256, which differ in
+ * their constants only. Pure functions over libcrypto; no clock, no network.
  */
 #ifndef CORE_CLOUD_SIGN_H
 #define CORE_CLOUD_SIGN_H
@@ -39,7 +39,8 @@ struct sign_request {
     const char *secret_key;
 };
 
-/* Appends LENGTH bytes of TEXT percent-encoded: all but letters, digits, - . _ ~ and what is in KEPT. */
+/* Appends LENGTH bytes of TEXT percent-encoded: all but letters, digits, - . _ ~ and what is in
+ * KEPT. */
 void sign_encode(struct buffer *out, const char *text, size_t length, const char *kept);
 
 /* Appends the canonical request. Exposed for tests. A signed header x-jdcloud-content-sha256 stands

@@ -32,9 +32,9 @@ struct image_json_fault {
 int image_json_read(const json_t *record, struct image_json *out,
                     struct image_json_fault *fault) MUST_CHECK;
 
-/* Takes from RECORD what there is, as an answer of the service may have it: anything but the id may be
- * missing or of another kind, and an unknown status counts as pending, which nobody can share. Returns
- * 0, or -EINVAL where there is no id that a file name can be. */
+/* Takes from RECORD what there is, as an answer of the service may have it: anything but the id may
+ * be missing or of another kind, and an unknown status counts as pending, which nobody can share.
+ * Returns 0, or -EINVAL where there is no id that a file name can be. */
 int image_json_take(const json_t *record, struct image_json *out) MUST_CHECK;
 
 /* The first snapshot that RECORD references (system disk first), "" if there is none. */

@@ -336,8 +336,8 @@ static void visit_list(struct jdcloud *cloud, bool received, struct refresh *ref
         refresh->done(refresh, result);
 }
 
-/* Somebody goes from one stale shares/ to the next: those after it are asked for before he comes. Under
- * the mutex. */
+/* Somebody goes from one stale shares/ to the next: those after it are asked for before he comes.
+ * Under the mutex. */
 static void notice_sweep(struct jdcloud *cloud, const struct write_image *image)
 {
     int64_t now = clock_now_ms();

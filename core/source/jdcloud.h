@@ -1,13 +1,13 @@
 /*
  * A region of JD Cloud as a source: the service is the authority, the store its replica.
  *
- * Reads see the replica only. The lists of images, and the shares of images that are in use, are asked
- * for in the background; a directory that is opened waits a moment for news. A change is written into
- * the replica's journal, sent, and settled by its answer, or, where that is missing, by the list of the
- * image's members.
+ * Reads see the replica only. The lists of images, and the shares of images that are in use, are
+ * asked for in the background; a directory that is opened waits a moment for news. A change is
+ * written into the replica's journal, sent, and settled by its answer, or, where that is missing,
+ * by the list of the image's members.
  *
- * Threads: the client's (core/cloud/client.h) hears the answers; the keeper's does what is due by the
- * clock. Neither is ever waited for by a request: that is answered when the answer is there.
+ * Threads: the client's (core/cloud/client.h) hears the answers; the keeper's does what is due by
+ * the clock. Neither is ever waited for by a request: that is answered when the answer is there.
  */
 #ifndef CORE_SOURCE_JDCLOUD_H
 #define CORE_SOURCE_JDCLOUD_H
@@ -30,10 +30,10 @@ struct jdcloud_options {
 
 struct store;
 
-/* Opens the replica and starts the client and the keeper. Fills STORE, OUT, and the account's pin, which
- * the cloud is asked for when the replica does not know it (ACCOUNT, if not NULL, is taken for it).
- * WARNINGS gets what should be mended. Returns 0, or a negative errno with ERROR set and nothing left
- * open. */
+/* Opens the replica and starts the client and the keeper. Fills STORE, OUT, and the account's pin,
+ * which the cloud is asked for when the replica does not know it (ACCOUNT, if not NULL, is taken
+ * for it). WARNINGS gets what should be mended. Returns 0, or a negative errno with ERROR set and
+ * nothing left open. */
 int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
                  struct store *store, struct buffer *warnings, struct buffer *error) MUST_CHECK;
 

@@ -7,9 +7,10 @@
  *   sent
  *   settled: made, and then in the store; or refused, and then as if it had never been
  *
- * Where there is no answer the members tell what became of it. If they do not show it, it is sent again,
- * which is harmless while its caller waits; in the end its row stays in the journal as unknown, its
- * caller hears why, and whoever asks for the members next finds out (jdcloud_members.c).
+ * Where there is no answer the members tell what became of it. If they do not show it, it is sent
+ * again, which is harmless while its caller waits; in the end its row stays in the journal as
+ * unknown, its caller hears why, and whoever asks for the members next finds out
+ * (jdcloud_members.c).
  */
 #include "core/source/jdcloud_state.h"
 
@@ -63,8 +64,9 @@ static bool is_same(const struct operation *one, const struct operation *other)
     return one->own.action == other->own.action && strcmp(one->own.name, other->own.name) == 0;
 }
 
-/* Takes those out of the queue behind OPERATION that want the very same and were there before it ended:
- * its answer is theirs. Not past an opposite one, and not who asked for a new entry. Under the mutex. */
+/* Takes those out of the queue behind OPERATION that want the very same and were there before it
+ * ended: its answer is theirs. Not past an opposite one, and not who asked for a new entry. Under
+ * the mutex. */
 static struct operation *take_joined(struct image_state *image, const struct operation *operation)
 {
     struct operation *joined = NULL;
@@ -513,7 +515,8 @@ static void send_change(struct operation *operation)
 
 /* --- looking after --- */
 
-/* Takes those out of IMAGE's queue that wait and must not any longer, and says why. Under the mutex. */
+/* Takes those out of IMAGE's queue that wait and must not any longer, and says why. Under the
+ * mutex. */
 static int why_not_wait(const struct operation *operation, int64_t now)
 {
     struct jdcloud *cloud = operation->cloud;
@@ -583,8 +586,8 @@ static void tend(struct tending *tending)
     }
 }
 
-/* Cancels the calls whose callers were interrupted. Under the mutex: an operation in these states is
- * there, and its call's end needs the mutex to take it out of them. */
+/* Cancels the calls whose callers were interrupted. Under the mutex: an operation in these states
+ * is there, and its call's end needs the mutex to take it out of them. */
 static void tend_call(struct image_state *image)
 {
     struct operation *first = image->first;

@@ -1,8 +1,9 @@
 /*
  * What is due by the clock: see jdcloud_state.h.
  *
- * The keeper commits what answers have brought, looks after changes, lets waiters go when their time is up, asks for what is
- * old, and while the cloud is away asks now and then whether it is back.
+ * The keeper commits what answers have brought, looks after changes, lets waiters go when their
+ * time is up, asks for what is old, and while the cloud is away asks now and then whether it is
+ * back.
  */
 #include "core/source/jdcloud_state.h"
 
@@ -96,15 +97,16 @@ static bool tend_waiters(struct jdcloud *cloud)
 
 /* --- what is old --- */
 
-/* Images of this account whose shares were last confirmed before BEFORE_NS, in the order of ids from the
- * one behind AFTER, in keeper->found. Returns their number. */
+/* Images of this account whose shares were last confirmed before BEFORE_NS, in the order of ids
+ * from the one behind AFTER, in keeper->found. Returns their number. */
 static int find_stale(struct keeper *keeper, const char *after, int64_t before_ns)
 {
     return replica_stale(&keeper->view.connection, keeper->cloud->catalog->account, after,
                          before_ns, FOUND_MAX, keeper->found);
 }
 
-/* Asks for the members of those images in keeper->found that nobody asks for, as far as there is room. */
+/* Asks for the members of those images in keeper->found that nobody asks for, as far as there is
+ * room. */
 static void prefetch(struct keeper *keeper, int count, int room, int64_t before_ns)
 {
     struct jdcloud *cloud = keeper->cloud;
@@ -196,8 +198,8 @@ static int list_in_use(struct jdcloud *cloud, int64_t now, int64_t *rows)
     return count;
 }
 
-/* Keeps the shares that are in use as fresh as the lists, and none older than half of maxage, so that
- * "no" can be said as long as the cloud answers. */
+/* Keeps the shares that are in use as fresh as the lists, and none older than half of maxage, so
+ * that "no" can be said as long as the cloud answers. */
 static void tend_aged(struct keeper *keeper)
 {
     struct jdcloud *cloud = keeper->cloud;

@@ -2,9 +2,9 @@
  * The lists of images, private and shared: see jdcloud_state.h.
  *
  * The first page tells how many there are; the others are asked for at once. Their order is not
- * documented, so that one may be missed or come twice where the list changes while it is read: images are
- * taken by id, and none is removed unless as many were read as the service says there are. All pages are
- * merged in one transaction, or none.
+ * documented, so that one may be missed or come twice where the list changes while it is read:
+ * images are taken by id, and none is removed unless as many were read as the service says there
+ * are. All pages are merged in one transaction, or none.
  */
 #include "core/source/jdcloud_state.h"
 
@@ -71,8 +71,8 @@ static int keep_row(struct list_merge *merge, int64_t row)
     return 0;
 }
 
-/* What the list itself says of the shares of an own image: nobody has it if only its owner may use it,
- * or if everybody may. */
+/* What the list itself says of the shares of an own image: nobody has it if only its owner may use
+ * it, or if everybody may. */
 static int merge_permission(struct list_merge *merge, const json_t *record, int64_t row)
 {
     const char *permission = json_string_value(json_object_get(record, "launchPermission"));

@@ -2,8 +2,8 @@
  * The shares of one image, its record, and its limit: see jdcloud_state.h.
  *
  * A list of members is merged by pin. It may be older than what the store knows of this mount's own
- * changes, and the service's display may lag besides: what the journal holds goes before the list, for a
- * bounded time.
+ * changes, and the service's display may lag besides: what the journal holds goes before the list,
+ * for a bounded time.
  */
 #include "core/source/jdcloud_state.h"
 
@@ -110,8 +110,8 @@ static bool is_under_way(struct jdcloud *cloud, int64_t image, int64_t row)
     return state && state->first && state->first->journal == row;
 }
 
-/* A change without an answer: the list decides, as soon as it can. Returns 1 if its pin is to be left as
- * the store has it, 0 if the list counts, or a negative refusal/errno. */
+/* A change without an answer: the list decides, as soon as it can. Returns 1 if its pin is to be
+ * left as the store has it, 0 if the list counts, or a negative refusal/errno. */
 static int merge_unknown(struct merge *merge, const struct journal_entry *entry, bool made)
 {
     const char *action = entry->cancel ? "cancel" : "share";
@@ -279,8 +279,8 @@ static int members_run(struct job *job, struct connection *connection, int64_t n
     return result;
 }
 
-/* The end of a question for the members of IMAGE: whoever waited hears RESULT; the next question goes
- * out if somebody wants a newer one. */
+/* The end of a question for the members of IMAGE: whoever waited hears RESULT; the next question
+ * goes out if somebody wants a newer one. */
 static void end_fetch(struct image_state *image, int result)
 {
     struct jdcloud *cloud = image->cloud;

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-/* Filesystems on which SQLite's shared memory, or its locks, cannot be trusted: their magic numbers, as
- * statfs(2) has them. */
+/* Filesystems on which SQLite's shared memory, or its locks, cannot be trusted: their magic
+ * numbers, as statfs(2) has them. */
 static const struct {
     unsigned long magic;
     const char *name;

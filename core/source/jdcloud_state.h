@@ -1,5 +1,6 @@
 /*
- * What the files of the JD Cloud source share: its state, who may touch what, and the calls between them.
+ * What the files of the JD Cloud source share: its state, who may touch what, and the calls between
+ * them.
  *
  *   jdcloud_open.c     opening: region, key, replica, account
  *   jdcloud.c          what others ask: describe, refresh, visit, doubt, close
@@ -10,8 +11,8 @@
  *   jdcloud_lists.c    the lists of images
  *   jdcloud_keeper.c   what is due by the clock
  *
- * One mutex guards all of it. Nothing is submitted (to the writer, to the client) and no done() is called
- * while it is held: those may come back here at once.
+ * One mutex guards all of it. Nothing is submitted (to the writer, to the client) and no done() is
+ * called while it is held: those may come back here at once.
  */
 #ifndef CORE_SOURCE_JDCLOUD_STATE_H
 #define CORE_SOURCE_JDCLOUD_STATE_H
@@ -31,12 +32,13 @@
 #define IN_USE_MS (600 * 1000LL)
 
 /* How long the member list may lag behind a change ("the display may lag, press refresh", without a
- * figure): a change without an answer that is not in the list by then was not made; one with an answer
- * is shown so long although the list says otherwise. */
+ * figure): a change without an answer that is not in the list by then was not made; one with an
+ * answer is shown so long although the list says otherwise. */
 #define SETTLE_NS (10 * 1000000000LL)
 #define LAG_NS (60 * 1000000000LL)
 
-/* A change whose fate is unknown is sent again, if the list shows that it was not made, so often. */
+/* A change whose fate is unknown is sent again, if the list shows that it was not made, so often.
+ */
 #define SENDS_MAX 3
 
 struct image_state;
@@ -50,8 +52,8 @@ enum operation_state {
     OPERATION_AGAIN,    /* to be sent again at again_ms */
 };
 
-/* A change on its way. At the head of its image's queue it belongs to whoever carries out its step; all
- * fields but change and state are that one's. */
+/* A change on its way. At the head of its image's queue it belongs to whoever carries out its step;
+ * all fields but change and state are that one's. */
 struct operation {
     struct operation *next; /* under the mutex */
     struct operation *due;  /* the keeper's */
@@ -160,7 +162,8 @@ static inline struct jdcloud *jdcloud_of(const struct source *source)
 }
 
 /* jdcloud_place.c. Appends the path of the replica of REGION, ENDPOINT (NULL: the usual one) and
- * ACCESS_KEY below DIRECTORY (NULL: systemd's, or the user's), which is made. 0 or a negative errno. */
+ * ACCESS_KEY below DIRECTORY (NULL: systemd's, or the user's), which is made. 0 or a negative
+ * errno. */
 int jdcloud_place(const char *directory, const char *region, const char *endpoint,
                   const char *access_key, struct buffer *path, struct buffer *error) MUST_CHECK;
 
@@ -173,34 +176,34 @@ int jdcloud_find_pin(struct jdcloud *cloud, char pin[VIEW_NAME_SIZE],
 const struct source_ops *jdcloud_table(void);
 /* What a reply tells of the way to the cloud. Without the mutex. */
 void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
-/* The state of image ROW, NULL where nothing goes on about it; and the same, made where it is new, NULL
- * without memory. Under the mutex. */
+/* The state of image ROW, NULL where nothing goes on about it; and the same, made where it is new,
+ * NULL without memory. Under the mutex. */
 struct image_state *jdcloud_find(struct jdcloud *cloud, int64_t row);
 struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row);
 /* Puts WAITER (NULL: nobody) on LIST. Under the mutex. */
 void jdcloud_wait(struct refresh **list, struct refresh *waiter);
 /* Ends all of LIST with RESULT. Without the mutex. */
 void jdcloud_end(struct refresh *list, int result);
-/* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has answers
- * to hear. */
+/* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has
+ * answers to hear. */
 void jdcloud_submit(struct jdcloud *cloud, struct job *job);
-/* Writes an event of the program itself: ACTION of PIN (or NULL) on the image ID. Inside a transaction;
- * EXTRA as in event.h, or NULL. */
+/* Writes an event of the program itself: ACTION of PIN (or NULL) on the image ID. Inside a
+ * transaction; EXTRA as in event.h, or NULL. */
 int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const char *action,
                    const char *id, const char *pin, int result, const char *extra,
                    int64_t now) MUST_CHECK;
 
 /* jdcloud_change.c. */
 void jdcloud_change(struct source *source, struct change *change);
-/* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's thread;
- * returns whether there are any. */
+/* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's
+ * thread; returns whether there are any. */
 bool jdcloud_tend_changes(struct jdcloud *cloud);
 /* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
 void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
 
 /* jdcloud_members.c. */
-/* Asks for the members of image ROW, whose id is ID; WAITER (NULL: nobody waits) hears the end; with
- * NEWER it is one that began after now. Without the mutex. */
+/* Asks for the members of image ROW, whose id is ID; WAITER (NULL: nobody waits) hears the end;
+ * with NEWER it is one that began after now. Without the mutex. */
 void jdcloud_fetch_members(struct jdcloud *cloud, int64_t row, const char *id,
                            enum call_priority priority, bool newer, bool prefetch,
                            struct refresh *waiter);

@@ -89,9 +89,9 @@ struct source_ops {
     /* When the authority last confirmed the shares of the image of RECORD: nanoseconds since the
      * epoch, 0 never. */
     int64_t (*confirmed)(struct source *source, const struct view_record *record);
-    /* A directory is opened: REFRESH says which, as for a refresh. done() when what the store has is
-     * as fresh as it can be had in a short time. Its result is negative only where the store has never
-     * had anything to show there. */
+    /* A directory is opened: REFRESH says which, as for a refresh. done() when what the store has
+     * is as fresh as it can be had in a short time. Its result is negative only where the store has
+     * never had anything to show there. */
     void (*visit)(struct source *source, struct view *view, struct refresh *refresh);
     /* Whether "not shared" and "shared" may be said of IMAGE now: 0, or why not (a negative
      * refusal/errno); *VALID_NS (may be NULL) is how long that answer holds at least. */

@@ -36,8 +36,8 @@ bool lock_is_awaited(int fd);
  * same file. Returns 0 or a negative errno. */
 int lock_mark_mounted(int fd, int64_t account) MUST_CHECK;
 
-/* Marks the whole store as this process's alone while the descriptor is open. Returns 0, -EAGAIN where
- * another process has it, or another negative errno. */
+/* Marks the whole store as this process's alone while the descriptor is open. Returns 0, -EAGAIN
+ * where another process has it, or another negative errno. */
 int lock_mark_alone(int fd) MUST_CHECK;
 
 /* Whether another process has marked ACCOUNT as mounted. */

@@ -2,9 +2,9 @@
  * What a replica of a cloud has besides: images that come and go, confirmations, and the journal of
  * changes that were sent.
  *
- * All functions but the first two are called inside a write transaction (writer.h), keep counters, times
- * and feed in step as those of write.h do, and return 0 or a negative refusal/errno. The feed rows are
- * written as no mount's, so that this mount's own kernel is told, too.
+ * All functions but the first two are called inside a write transaction (writer.h), keep counters,
+ * times and feed in step as those of write.h do, and return 0 or a negative refusal/errno. The feed
+ * rows are written as no mount's, so that this mount's own kernel is told, too.
  */
 #ifndef CORE_STORE_REPLICA_H
 #define CORE_STORE_REPLICA_H
@@ -12,9 +12,10 @@
 #include "core/store/store.h"
 #include "core/store/write.h"
 
-/* Opens the replica PATH of SOURCE (the words that tell it from every other), and makes it where it is
- * not there (0600; *CREATED tells). It is this process's alone while it is open. Returns 0, or a negative errno with
- * ERROR set: -EBUSY where another process has it, -EINVAL where it is of another source. */
+/* Opens the replica PATH of SOURCE (the words that tell it from every other), and makes it where it
+ * is not there (0600; *CREATED tells). It is this process's alone while it is open. Returns 0, or a
+ * negative errno with ERROR set: -EBUSY where another process has it, -EINVAL where it is of
+ * another source. */
 int replica_open(const char *path, const char *source, struct store *store, bool *created,
                  struct buffer *error) MUST_CHECK;
 
@@ -60,8 +61,8 @@ struct replica_found {
     char id[VIEW_NAME_SIZE];
 };
 
-/* Images of OWNER whose shares were last confirmed before BEFORE_NS, in the order of ids from the one
- * behind AFTER, at most LIMIT. Returns their number. Needs no transaction. */
+/* Images of OWNER whose shares were last confirmed before BEFORE_NS, in the order of ids from the
+ * one behind AFTER, at most LIMIT. Returns their number. Needs no transaction. */
 int replica_stale(struct connection *connection, int64_t owner, const char *after,
                   int64_t before_ns, int limit, struct replica_found *found) MUST_CHECK;
 
@@ -69,8 +70,8 @@ int replica_stale(struct connection *connection, int64_t owner, const char *afte
 int replica_received(struct connection *connection, const char *pin, int64_t after, int limit,
                      int64_t *rows) MUST_CHECK;
 
-/* Shares image ROW of OWNER with PIN, or cancels that, where it is not so already: 1 if it changed, 0 if
- * not. WRITER is the mount that knows already, 0 for none. */
+/* Shares image ROW of OWNER with PIN, or cancels that, where it is not so already: 1 if it changed,
+ * 0 if not. WRITER is the mount that knows already, 0 for none. */
 int replica_share(struct connection *connection, int64_t row, int64_t owner, const char *pin,
                   int64_t writer, int64_t now) MUST_CHECK;
 int replica_cancel(struct connection *connection, int64_t row, int64_t owner, const char *pin,
@@ -81,7 +82,8 @@ int replica_confirm(struct connection *connection, int64_t row, int64_t now) MUS
 /* Image ROW may be shared with LIMIT accounts. */
 int replica_set_limit(struct connection *connection, int64_t row, int64_t limit) MUST_CHECK;
 
-/* Visits the pins that IMAGE is shared with; each is valid during its visit, which returns 0 to go on. */
+/* Visits the pins that IMAGE is shared with; each is valid during its visit, which returns 0 to go
+ * on. */
 typedef int (*replica_visit_pin)(const char *pin, void *context);
 int replica_shares(struct connection *connection, int64_t image, replica_visit_pin visit,
                    void *context) MUST_CHECK;

@@ -90,8 +90,8 @@ static const char *const steps[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX refusal_by_image ON refusal (image);" /* images of a replica are removed */
 
-    /* Replica: changes that were sent. A row of an unknown outcome blocks its pin; one that was made
-     * stays until the cloud's list agrees, which may lag. */
+    /* Replica: changes that were sent. A row of an unknown outcome blocks its pin; one that was
+     * made stays until the cloud's list agrees, which may lag. */
     "CREATE TABLE journal ("
     "  id INTEGER PRIMARY KEY,"
     "  image INTEGER NOT NULL REFERENCES image(id),"

@@ -14,8 +14,9 @@ struct store {
     int lock_fd;                  /* lock.h; -1 where the store cannot be written */
 };
 
-/* Makes a registry at PATH, which must not exist: mode 0600, with LIMIT and POLICY and no account; or
- * with SOURCE (NULL otherwise) the replica of that. On failure nothing is left behind. Returns 0 or a negative errno with ERROR set. */
+/* Makes a registry at PATH, which must not exist: mode 0600, with LIMIT and POLICY and no account;
+ * or with SOURCE (NULL otherwise) the replica of that. On failure nothing is left behind. Returns 0
+ * or a negative errno with ERROR set. */
 int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
                  struct buffer *error) MUST_CHECK;
 
@@ -28,8 +29,8 @@ void store_remove(const char *path);
  * errno with ERROR naming the file, what is wrong with it, and what to do. */
 int store_open(const char *path, struct store *store, struct buffer *error) MUST_CHECK;
 
-/* The same for a file that may be a replica, which store_open() refuses: what is changed in one would
- * not reach its cloud. */
+/* The same for a file that may be a replica, which store_open() refuses: what is changed in one
+ * would not reach its cloud. */
 int store_open_any(const char *path, struct store *store, struct buffer *error) MUST_CHECK;
 
 void store_close(struct store *store);

@@ -7,8 +7,8 @@
  *
  * What was refused changes nothing but the event log, and nobody should wait for the disk to hear
  * no: a batch in which nothing was changed is committed without the fsync (synchronous=NORMAL), and
- * is as visible. So is what can be found out again after a loss of power (lazy jobs). Batches of both
- * kinds share the one fsync.
+ * is as visible. So is what can be found out again after a loss of power (lazy jobs). Batches of
+ * both kinds share the one fsync.
  */
 #ifndef CORE_STORE_WRITER_H
 #define CORE_STORE_WRITER_H

@@ -32,8 +32,8 @@ struct cloud {
     bool stopped;
 };
 
-/* A server that answers as the script has it, and a client of it; OPTIONS but for its endpoint, unless
- * they have one. */
+/* A server that answers as the script has it, and a client of it; OPTIONS but for its endpoint,
+ * unless they have one. */
 void cloud_open(struct cloud *cloud, const struct cloud_answer *script, size_t count);
 void cloud_open_with(struct cloud *cloud, const struct cloud_answer *script, size_t count,
                      struct client_options options);
@@ -53,8 +53,8 @@ struct ask {
 
 struct ask *ask_of(struct call *call);
 
-/* An ASK that is to be filled by api.h; hands it to the client, to be ended within so long; waits for its
- * end, and gives its result. */
+/* An ASK that is to be filled by api.h; hands it to the client, to be ended within so long; waits
+ * for its end, and gives its result. */
 void ask_begin(struct ask *ask);
 void ask_submit(struct cloud *cloud, struct ask *ask, int64_t within_ms);
 int ask_wait(struct ask *ask);

@@ -289,7 +289,8 @@ static void a_cancelled_call_ends_whether_it_was_sent_or_not(void **state)
     cloud_close(&cloud);
 }
 
-/* A socket that listens, and whose queue of connections is full: more are not refused, they wait. */
+/* A socket that listens, and whose queue of connections is full: more are not refused, they wait.
+ */
 static void open_full(int *listening, int *filling, char endpoint[64])
 {
     struct sockaddr_in address = {.sin_family = AF_INET};

@@ -1,6 +1,6 @@
 /*
- * Signatures of requests: cases of this project, made by sign_cases.py, and those that were published
- * or recorded, where they are at hand.
+ * Signatures of requests: cases of this project, made by sign_cases.py, and those that were
+ * published or recorded, where they are at hand.
  */
 #include "core/cloud/sign.h"
 
