@@ -288,7 +288,7 @@ static int check_places(const struct words *words, struct options *options)
         return 0;
     if (words->places < 2) {
         buffer_printf(words->error, "%s is missing (see imgsharefs --help)",
-                      words->places == 0 ? "SOURCE" : "MOUNTPOINT");
+                      words->places == 0 ? "SOURCE (a REGISTRY, or jdcloud:REGION)" : "MOUNTPOINT");
         return -EINVAL;
     }
     options->is_cloud = begins(options->source, OPTIONS_CLOUD);
