@@ -5,11 +5,17 @@
 # touched: one whose server is gone or hangs is listed like any other.
 mounts_list()
 {
-    local target rest
+    local target line
+    local -a lines
 
-    while read -r _ _ _ _ target rest; do
-        [[ $rest == *' - fuse.imgsharefs '* ]] && printf '%b\n' "$target"
-    done </proc/self/mountinfo
+    # At once: read(1) goes back in the file after each line, and where a mount before that place has
+    # gone meanwhile, lines are passed over.
+    mapfile -t lines </proc/self/mountinfo
+    for line in "${lines[@]}"; do
+        [[ $line == *' - fuse.imgsharefs '* ]] || continue
+        read -r _ _ _ _ target _ <<<"$line"
+        printf '%b\n' "$target"
+    done
     return 0
 }
 
