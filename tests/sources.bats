@@ -324,7 +324,8 @@ registry"
     touch "$MNT/private/$IMG_GOLDEN/shares/alice"
     kill -KILL "$(daemon_pid "$MNT")"
     fusermount3 -u -z "$MNT"
-    mount -o remount,ro "$PLACE/disk"
+    # It is busy while what was killed has yet to close its files.
+    wait_for 10 mount -o remount,ro "$PLACE/disk"
     mount_source "$REGISTRY"
     assert_equal "$(ls "$MNT/private/$IMG_GOLDEN/shares")" alice
     assert_equal "$(errno_of creat "$MNT/private/$IMG_GOLDEN/shares/bob")" EROFS

@@ -1,6 +1,13 @@
-# shellcheck shell=bash
-# Killing the program while it changes things, and what is then true: for suites that have loaded
-# cloud_helpers.
+#!/usr/bin/env bats
+# The program that serves an account of a cloud is killed in the middle of changes, and what is then true:
+# nothing acknowledged is lost, and nothing is there that the cloud has not.
+#
+# IMGSHARE_CRASH_ROUNDS  how often (default: 12)
+
+load helpers
+load cloud_helpers
+
+ROUNDS=${IMGSHARE_CRASH_ROUNDS:-12}
 
 # change_for_ever PIN LOG IMAGE...: shares each image with PIN and cancels that, over and over, until a
 # call fails. LOG gets a line before each call, and one after each success.
@@ -72,4 +79,14 @@ crash_rounds()
     done
     printf '# %d changes were acknowledged; after %d of %d kills something was unsettled\n' \
         "$(cat "$BATS_TEST_TMPDIR"/log.* | grep -c ^done)" $lost "$1" >&3
+}
+
+@test "what was acknowledged before the program was killed holds, and the next mount says what is true" {
+    start_cloud
+    crash_rounds "$ROUNDS"
+}
+
+@test "the same while the cloud's lists lag" {
+    start_cloud --set lag_ms=300
+    crash_rounds $((ROUNDS / 5 + 1))
 }

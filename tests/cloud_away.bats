@@ -3,8 +3,8 @@
 # A cloud that is not there, hangs, or is somebody else: every operation ends within its deadline with its
 # errno, nothing else waits, and all goes on when the cloud is back.
 
-load ../../helpers
-load ../../cloud_helpers
+load helpers
+load cloud_helpers
 
 setup()
 {

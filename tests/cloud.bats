@@ -2,8 +2,8 @@
 # shellcheck disable=SC2012,SC2034,SC2086,SC2153  # ls is tested here; ids of images need no quotes
 # The account of a cloud as a file system: what is shown, and what a change asks of the cloud and what not.
 
-load ../../helpers
-load ../../cloud_helpers
+load helpers
+load cloud_helpers
 
 setup()
 {

@@ -3,8 +3,8 @@
 # How soon others' changes are seen, what a failed refresh leaves, what is not said when nobody has been able
 # to ask for long, and that no secret is anywhere.
 
-load ../../helpers
-load ../../cloud_helpers
+load helpers
+load cloud_helpers
 
 setup()
 {

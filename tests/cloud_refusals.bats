@@ -3,8 +3,8 @@
 # Every refusal that a cloud can give, on share and on cancel: the errno, the event, last_refusal, and that
 # nothing has changed.
 
-load ../../helpers
-load ../../cloud_helpers
+load helpers
+load cloud_helpers
 
 setup()
 {
