@@ -319,6 +319,8 @@ os.execvp(sys.argv[1], sys.argv[1:])' $command 3>&- >/dev/null &
     daemon=$!
     wait_for 5 is_mounted "$MNT"
     wait_for 5 lists_known "$MNT"
+    # While private/ is refreshed the kernel looks up no new name in it.
+    ls "$MNT/private/"{"$CLOUD_GOLDEN","$CLOUD_WEB"}/shares >/dev/null
     tell fault '*' hang
     touch "$MNT/private/$CLOUD_GOLDEN/shares/alice" 2>/dev/null 3>&- &
     one=$!
