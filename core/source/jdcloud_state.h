@@ -7,6 +7,7 @@
  *   jdcloud_place.c    where a replica lies
  *   jdcloud_pin.c      finding out the account's own pin
  *   jdcloud_change.c   a change from its decision to its settlement
+ *   jdcloud_tend.c     looking after the changes that wait
  *   jdcloud_members.c  the shares of one image
  *   jdcloud_lists.c    the lists of images
  *   jdcloud_keeper.c   what is due by the clock
@@ -195,11 +196,19 @@ int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const c
 
 /* jdcloud_change.c. */
 void jdcloud_change(struct source *source, struct change *change);
+/* OPERATION, the first of its queue and DECIDING, takes its next step: it is decided, or sent again.
+ * Without the mutex. */
+void jdcloud_go_on(struct operation *operation);
+/* The end of OPERATION, which is in no queue any more and was never sent: its caller hears RESULT.
+ * Without the mutex. */
+void jdcloud_let_go(struct operation *operation, int result);
+/* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
+void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
+
+/* jdcloud_tend.c. */
 /* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's
  * thread; returns whether there are any. */
 bool jdcloud_tend_changes(struct jdcloud *cloud);
-/* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
-void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
 
 /* jdcloud_members.c. */
 /* Asks for the members of image ROW, whose id is ID; WAITER (NULL: nobody waits) hears the end;

@@ -1,0 +1,111 @@
+/*
+ * Looking after the changes that wait: see jdcloud_state.h.
+ *
+ * Whoever was interrupted, has waited as long as he wanted to, or waits for a cloud that is away,
+ * is let go; what is to be sent again, or was behind one that has gone, goes on.
+ */
+#include "core/source/jdcloud_state.h"
+
+#include "core/base/clock.h"
+#include "core/rules/refusal.h"
+
+/* Why OPERATION, which waits, must not wait any longer; 0 if it may. Under the mutex. */
+static int why_not_wait(const struct operation *operation, int64_t now)
+{
+    struct jdcloud *cloud = operation->cloud;
+    struct change *change = operation->change;
+
+    if (cloud->stopping || (change && change->interrupted && change->interrupted(change)))
+        return -REFUSAL_INTERRUPTED;
+    if (cloud->away < 0)
+        return cloud->away;
+    return now >= operation->deadline_ms ? -REFUSAL_SERVICE_TIMEOUT : 0;
+}
+
+/* What has to be done about the queues of a bucket. */
+struct tending {
+    struct operation *refused; /* with their results; they are in no queue any more */
+    struct operation *first;   /* linked by due: to be decided, or to be sent again */
+};
+
+/* Takes those out of IMAGE's queue that wait and must not any longer, and says what is to be done
+ * besides. Under the mutex. */
+static void tend_queue(struct image_state *image, int64_t now, struct tending *out)
+{
+    struct operation **at = &image->first;
+
+    while (*at) {
+        struct operation *operation = *at;
+        bool waits = operation->state == OPERATION_WAITING || operation->state == OPERATION_BLOCKED;
+        int why = waits ? why_not_wait(operation, now) : 0;
+        if (why == 0) {
+            at = &operation->next;
+            continue;
+        }
+        *at = operation->next;
+        operation->result = why;
+        operation->next = out->refused;
+        out->refused = operation;
+    }
+    image->last = at;
+    struct operation *first = image->first;
+    if (first &&
+        first->state == OPERATION_WAITING) { /* the one before it was blocked, and has gone */
+        first->state = OPERATION_DECIDING;
+        first->due = out->first;
+        out->first = first;
+    }
+    if (first && first->state == OPERATION_AGAIN &&
+        (now >= first->again_ms || image->cloud->stopping)) {
+        first->state = OPERATION_DECIDING;
+        first->due = out->first;
+        out->first = first;
+    }
+}
+
+static void tend(struct tending *tending)
+{
+    while (tending->refused) {
+        struct operation *operation = tending->refused;
+        tending->refused = operation->next;
+        jdcloud_let_go(operation, operation->result);
+    }
+    while (tending->first) {
+        struct operation *operation = tending->first;
+        tending->first = operation->due;
+        jdcloud_go_on(operation);
+    }
+}
+
+/* Cancels the calls whose callers were interrupted. Under the mutex: an operation in these states
+ * is there, and its call's end needs the mutex to take it out of them. */
+static void tend_call(struct image_state *image)
+{
+    struct operation *first = image->first;
+    bool called = first && (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
+
+    if (called && first->change && first->change->interrupted &&
+        first->change->interrupted(first->change))
+        client_cancel(image->cloud->client, &first->call);
+}
+
+bool jdcloud_tend_changes(struct jdcloud *cloud)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < IMAGE_BUCKETS; i++) {
+        struct tending tending = {.refused = NULL};
+        {
+            LOCK_SCOPE(&cloud->mutex);
+            for (struct image_state *image = cloud->images[i]; image; image = image->chain) {
+                if (!image->first)
+                    continue;
+                any = true;
+                tend_queue(image, clock_now_ms(), &tending);
+                tend_call(image);
+            }
+        }
+        tend(&tending);
+    }
+    return any;
+}
