@@ -9,6 +9,7 @@
  *   jdcloud_change.c   a change from its decision to its settlement
  *   jdcloud_tend.c     looking after the changes that wait
  *   jdcloud_members.c  the shares of one image
+ *   jdcloud_record.c   the record of one image, and its limit
  *   jdcloud_lists.c    the lists of images
  *   jdcloud_keeper.c   what is due by the clock
  *
@@ -216,17 +217,19 @@ bool jdcloud_tend_changes(struct jdcloud *cloud);
 void jdcloud_fetch_members(struct jdcloud *cloud, int64_t row, const char *id,
                            enum call_priority priority, bool newer, bool prefetch,
                            struct refresh *waiter);
-/* Asks for the record of image ROW. Without the mutex. */
-void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
-                          struct refresh *waiter);
-/* Asks for the limit of image ROW, if it is older than an hour or ANEW. Without the mutex. */
-void jdcloud_fetch_quota(struct jdcloud *cloud, int64_t row, const char *id, bool anew);
 /* Takes all shares from IMAGE: a list that was begun at BEGAN_NS says that nobody has it. Inside a
  * transaction. */
 int jdcloud_merge_none(struct jdcloud *cloud, struct connection *connection,
                        const struct write_image *image, int64_t began_ns, int64_t now) MUST_CHECK;
 /* Counts the changes of unknown outcome anew, once a transaction that may have settled some. */
 int jdcloud_count_unknown(struct jdcloud *cloud, struct connection *connection) MUST_CHECK;
+
+/* jdcloud_record.c. */
+/* Asks for the record of image ROW. Without the mutex. */
+void jdcloud_fetch_record(struct jdcloud *cloud, int64_t row, const char *id,
+                          struct refresh *waiter);
+/* Asks for the limit of image ROW, if it is older than an hour or ANEW. Without the mutex. */
+void jdcloud_fetch_quota(struct jdcloud *cloud, int64_t row, const char *id, bool anew);
 
 /* jdcloud_lists.c. */
 void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority priority,
