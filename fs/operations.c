@@ -54,7 +54,8 @@ static void operation_init(void *user_data, struct fuse_conn_info *connection)
 }
 
 /* NAME is not in the directory of CALL: for how long the kernel may believe that. Where nobody has
- * heard from the authority for long, not even that is known: a negative refusal/errno. */
+ * heard from the authority for long, or what became of a change, not even that is known: a negative
+ * refusal/errno. */
 static int deny(const struct call *call, const char *name, struct fuse_entry_param *entry)
 {
     int64_t valid_ns = 0;
@@ -69,16 +70,27 @@ static int deny(const struct call *call, const char *name, struct fuse_entry_par
     return result;
 }
 
+/* Whether NAME is in the directory of CALL by now, though it was not before deny() was asked: what
+ * was on its way may have been settled in between. */
+static bool has_come(const struct call *call, const char *name, struct tree_node *node)
+{
+    return call->inode.kind == INODE_SHARES && call->mount->catalog->source.remote &&
+           tree_lookup(call->mount, call->view, &call->inode, name, node) == 0;
+}
+
 /* Answers a LOOKUP with what tree_lookup() gave: RESULT, and NODE where that is 0. */
 static void answer_lookup(const struct call *call, fuse_req_t request, const char *name, int result,
                           const struct tree_node *node)
 {
     struct fuse_entry_param entry = {0};
+    struct tree_node come = {0};
 
     if (result == 0)
         entry = call_entry(node);
     else if (result == -ENOENT) /* inode 0: there is no such name, and that may be remembered */
         result = deny(call, name, &entry);
+    if (result == 0 && entry.ino == 0 && has_come(call, name, &come))
+        entry = call_entry(&come);
     if (result < 0) {
         note(call->mount, result);
         reply_error(request, result);
@@ -87,7 +99,8 @@ static void answer_lookup(const struct call *call, fuse_req_t request, const cha
     (void)fuse_reply_entry(request, &entry);
 }
 
-/* A LOOKUP that waits for the authority to be asked for the first time. */
+/* A LOOKUP that waits for the authority: to be asked for the first time, or for what became of a
+ * change. */
 struct lookup_request {
     struct refresh refresh;
     fuse_req_t fuse;
@@ -105,6 +118,20 @@ static bool lookup_interrupted(struct refresh *refresh)
     return fuse_req_interrupted(lookup_of(refresh)->fuse) != 0;
 }
 
+/* Whether tree_lookup()'s RESULT for NAME may not be told before the source was asked. */
+static bool must_ask(const struct call *call, const char *name, int result)
+{
+    return result == -ENOENT && call->inode.kind == INODE_SHARES &&
+           catalog_must_ask(call->mount->catalog, call->view, call->inode.row, name);
+}
+
+static void ask(struct lookup_request *request)
+{
+    struct source *source = &request->call.mount->catalog->source;
+
+    source->ops->visit(source, request->call.view, &request->refresh);
+}
+
 static void lookup_done(struct refresh *refresh, int result)
 {
     struct lookup_request *request = lookup_of(refresh);
@@ -117,15 +144,19 @@ static void lookup_done(struct refresh *refresh, int result)
         reply_error(request->fuse, result);
     } else {
         result = tree_lookup(call->mount, call->view, &call->inode, request->name, &node);
+        if (must_ask(call, request->name, result)) { /* not yet */
+            ask(request);
+            return;
+        }
         answer_lookup(call, request->fuse, request->name, result, &node);
     }
     free(request);
 }
 
-/* "rm -f" takes "no such name" for success: it is not said of a list that nobody has asked for. */
+/* "rm -f" takes "no such name" for success: it is not said of a list that nobody has asked for, nor
+ * of a share that may have been made. */
 static void ask_first(const struct call *call, fuse_req_t fuse, const char *name)
 {
-    struct source *source = &call->mount->catalog->source;
     struct lookup_request *request = calloc(1, sizeof(*request));
 
     if (!request) {
@@ -137,10 +168,11 @@ static void ask_first(const struct call *call, fuse_req_t fuse, const char *name
     (void)snprintf(request->name, sizeof(request->name), "%s", name);
     request->refresh = (struct refresh){
         .image = call->inode.row,
+        .pin = request->name,
         .interrupted = lookup_interrupted,
         .done = lookup_done,
     };
-    source->ops->visit(source, call->view, &request->refresh);
+    ask(request);
 }
 
 static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
@@ -151,8 +183,7 @@ static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *
     if (!call_begin(request, parent, &call))
         return;
     int result = tree_lookup(call.mount, call.view, &call.inode, name, &node);
-    if (result == -ENOENT && call.inode.kind == INODE_SHARES &&
-        catalog_must_ask(call.mount->catalog, call.view, call.inode.row, name))
+    if (must_ask(&call, name, result))
         ask_first(&call, request, name);
     else
         answer_lookup(&call, request, name, result, &node);

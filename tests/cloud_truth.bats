@@ -99,14 +99,77 @@ assert_settled()
 }
 
 @test "rm -f of a share that nobody knows of does not say that it is gone" {
+    tell set lag_ms=60000
     mount_read -o timeout=1
     tell fault shareImage hang applied=true
     run touch "$GOLDEN/alice"
     assert_failure 1
-    # The cloud has it; nothing may exit 0 that leaves it there.
+    # The cloud has it; nothing may exit 0 that leaves it there, and nothing that takes it for made.
     tell fault '*' hang
-    run rm -f "$GOLDEN/alice"
+    for command in "rm -f $GOLDEN/alice" "touch $GOLDEN/alice"; do
+        run $command
+        assert_failure 1
+        assert_output --partial 'Connection timed out'
+    done
+    assert_equal "$(listed $CLOUD_GOLDEN)" ''
+    # So it is while the cloud answers, but its list does not show the share yet.
+    tell clear
+    wait_for 8 status_is online yes
+    for command in "rm -f $GOLDEN/alice" "touch $GOLDEN/alice" "stat $GOLDEN/alice"; do
+        run $command
+        assert_failure 1
+        assert_output --partial 'Connection timed out'
+    done
+    tell set lag_ms=0
+    assert_settled 5
+    rm -f "$GOLDEN/alice"
+    assert_cloud_shares $CLOUD_GOLDEN
+}
+
+@test "touch of a share whose cancel nobody knows of does not say that it is there" {
+    tell set lag_ms=60000
+    mount_read -o timeout=1
+    tell fault unShareImage hang applied=true
+    run rm "$WEB/alice"
     assert_failure 1
+    # The list still shows the share.
+    tell clear
+    wait_for 8 status_is online yes
+    run touch "$WEB/alice"
+    assert_failure 1
+    assert_output --partial 'Connection timed out'
+    assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
+}
+
+@test "rm -f after Ctrl-C on a touch waits for what became of it, and cancels" {
+    mount_read -o timeout=5
+    tell fault shareImage delay ms=500
+    env --default-signal=INT touch "$GOLDEN/alice" 3>&- &
+    pid=$!
+    wait_for 5 request_seen shareImage
+    kill -INT $pid
+    status=0
+    wait $pid || status=$?
+    assert_equal $status 130
+    assert_equal "$(cloud_shares $CLOUD_GOLDEN)" ''
+    rm -f "$GOLDEN/alice"
+    assert_cloud_shares $CLOUD_GOLDEN
+    assert_equal "$(requests_count unShareImage)" 1
+}
+
+@test "a shell that is interrupted while it shares, and tries again, shares once" {
+    mount_read -o timeout=5
+    tell fault shareImage delay ms=700
+    # Its child ends meanwhile.
+    bash -c 'sleep 0.3 & : >"$1"' bash "$GOLDEN/alice" 3>&-
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_equal "$(requests_count shareImage)" 1
+}
+
+# request_seen OPERATION: the cloud has got one.
+request_seen()
+{
+    [ "$(requests_count "$1")" -gt 0 ]
 }
 
 @test "the opposite of what is unsettled waits, and what is done then holds" {

@@ -225,18 +225,22 @@ void catalog_refresh(struct catalog *catalog, struct refresh *refresh)
 int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
                   int64_t *valid_ns)
 {
-    int result = catalog->source.ops->doubt(&catalog->source, view, row, valid_ns);
+    int result = catalog->source.ops->doubt(&catalog->source, view, row, pin, valid_ns);
 
-    return result < 0 && pin_check(pin) < 0 ? 0 : result;
+    return result > 0 ? -REFUSAL_SERVICE_TIMEOUT : result;
 }
 
 bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin)
 {
+    struct source *source = &catalog->source;
     struct write_image image = {0};
 
-    return catalog->source.remote && pin_check(pin) == 0 &&
-           write_image(&view->connection, row, &image) == 0 && image.owner == catalog->account &&
-           image.confirmed_ns == 0;
+    if (!source->remote)
+        return false;
+    if (source->ops->doubt(source, view, row, pin, NULL) > 0)
+        return true;
+    return pin_check(pin) == 0 && write_image(&view->connection, row, &image) == 0 &&
+           image.owner == catalog->account && image.confirmed_ns == 0;
 }
 
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin)

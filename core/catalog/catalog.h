@@ -93,14 +93,13 @@ void catalog_reload(struct catalog *catalog);
 void catalog_note_error(struct catalog *catalog, int result);
 
 /* Whether "PIN is not shared with" and "is shared with" may be said of the image ROW: 0, or why not
- * (a negative refusal/errno). *VALID_NS is how long that holds at least. A name that can be no pin
- * is never in doubt. */
+ * (a negative refusal/errno). *VALID_NS is how long that holds at least. */
 int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
                   int64_t *valid_ns) MUST_CHECK;
 
-/* Whether the authority has never been asked with whom the image ROW is shared, so that PIN, which
- * is not in the store, may be one of them: then the source has to be asked (ops->visit) before "no"
- * is said. */
+/* Whether PIN, which the store does not have, may be one of those that the image ROW is shared with:
+ * the authority was never asked for them, or it is being found out what became of a change of that
+ * pin. Then the source has to be asked (ops->visit) before "no" is said. */
 bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin);
 
 /* For sources and decide.c: the allow-list's word on PIN. */

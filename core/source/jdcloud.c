@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/container.h"
 #include "core/base/text.h"
+#include "core/rules/pin.h"
 #include "core/rules/refusal.h"
 #include "core/store/replica.h"
 
@@ -95,6 +96,18 @@ void jdcloud_wait(struct refresh **list, struct refresh *waiter)
     *list = waiter;
 }
 
+void jdcloud_look_again(struct jdcloud *cloud)
+{
+    struct refresh *waiters = NULL;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        waiters = STEAL(cloud->settle_waiters);
+        cloud->settle_ms = clock_now_ms();
+    }
+    jdcloud_end(waiters, 0);
+}
+
 void jdcloud_end(struct refresh *list, int result)
 {
     while (list) {
@@ -182,28 +195,54 @@ static int64_t jdcloud_confirmed(struct source *source, const struct view_record
     return cloud->lists[1].confirmed_ns;
 }
 
-static int jdcloud_doubt(struct source *source, struct view *view, int64_t row, int64_t *valid_ns)
+/* What may be said of PIN where its last change has no answer: nothing, until it is settled. Who
+ * has heard why there is none hears the same again; who has not (he was interrupted, or the program
+ * ended in between) may wait. As ops->doubt(). */
+static int doubt_change(struct jdcloud *cloud, struct view *view, int64_t row, const char *pin)
+{
+    struct journal_entry entry;
+    int result = journal_find(&view->connection, row, pin, &entry);
+
+    if (result <= 0)
+        return result;
+    if (entry.state == JOURNAL_SENT && jdcloud_is_under_way(cloud, row, entry.row))
+        return 0; /* its caller has not heard yet: what was before him may be said */
+    LOCK_SCOPE(&cloud->mutex);
+    int why = jdcloud_why_unsettled(cloud, entry.row);
+    if (why < 0 && why != -REFUSAL_INTERRUPTED)
+        return why;
+    return cloud->away < 0 ? cloud->away : 1;
+}
+
+/* Whether the shares of IMAGE were confirmed so long ago that nothing is known. */
+static int doubt_age(struct jdcloud *cloud, const struct write_image *image)
+{
+    if (cloud->maxage_ms == 0 ||
+        image->confirmed_ns + cloud->maxage_ms * NANOSECONDS_MS > text_now())
+        return 0;
+    LOCK_SCOPE(&cloud->mutex);
+    const struct image_state *state = jdcloud_find(cloud, image->row);
+    if (state && state->failed < 0)
+        return state->failed;
+    return cloud->away ? cloud->away : cloud->lists[0].failed;
+}
+
+static int jdcloud_doubt(struct source *source, struct view *view, int64_t row, const char *pin,
+                         int64_t *valid_ns)
 {
     struct jdcloud *cloud = jdcloud_of(source);
     struct write_image image = {0};
-    int64_t maxage_ns = cloud->maxage_ms * NANOSECONDS_MS;
-    int64_t valid = INT64_MAX;
     int result = write_image(&view->connection, row, &image);
-    int failed = 0;
+    bool owned = result == 0 && image.owner == cloud->catalog->account;
 
-    if (result < 0)
-        return result == -ENOENT ? 0 : result;
-    if (maxage_ns > 0 && image.owner == cloud->catalog->account) {
-        valid = image.confirmed_ns + maxage_ns - text_now();
-        LOCK_SCOPE(&cloud->mutex);
-        const struct image_state *state = valid > 0 ? NULL : jdcloud_find(cloud, row);
-        failed = cloud->away ? cloud->away : cloud->lists[0].failed;
-        if (state && state->failed < 0)
-            failed = state->failed;
-    }
+    /* A share may be sent at any time, and nobody know what became of it: the kernel must not go on
+     * saying that there is none. */
     if (valid_ns)
-        *valid_ns = valid > 0 ? valid : 0;
-    return valid > 0 ? 0 : failed;
+        *valid_ns = owned ? 0 : INT64_MAX;
+    if (!owned)
+        return result == -ENOENT ? 0 : result;
+    result = doubt_change(cloud, view, row, pin);
+    return result == 0 && pin_check(pin) == 0 ? doubt_age(cloud, &image) : result;
 }
 
 /* Several lists are asked for one wish: it ends with the last of them. */
@@ -381,6 +420,27 @@ static void visit_shares(struct jdcloud *cloud, struct view *view, struct refres
         refresh->done(refresh, stale && image.confirmed_ns == 0 ? away : 0);
 }
 
+/* A name is looked up of which nobody knows what became of its last change: whoever asks hears from
+ * time to time, and asks again. */
+static void visit_change(struct jdcloud *cloud, struct refresh *refresh)
+{
+    int64_t now = clock_now_ms();
+    int result = -REFUSAL_SERVICE_TIMEOUT;
+
+    if (refresh->deadline_ms == 0)
+        refresh->deadline_ms = now + cloud->timeout_ms;
+    if (refresh->deadline_ms > now) {
+        LOCK_SCOPE(&cloud->mutex);
+        result = cloud->stopping ? -REFUSAL_INTERRUPTED : cloud->away;
+        if (result == 0) {
+            jdcloud_wait(&cloud->settle_waiters, refresh);
+            (void)pthread_cond_signal(&cloud->wake);
+            return;
+        }
+    }
+    refresh->done(refresh, result);
+}
+
 /* by-account/: all shares that were never asked for are, some at a time. */
 static void visit_every(struct jdcloud *cloud, struct refresh *refresh)
 {
@@ -408,6 +468,8 @@ static void jdcloud_visit(struct source *source, struct view *view, struct refre
         visit_every(cloud, refresh);
     else if (refresh->image == 0)
         visit_list(cloud, refresh->received, refresh);
+    else if (refresh->pin && doubt_change(cloud, view, refresh->image, refresh->pin) > 0)
+        visit_change(cloud, refresh);
     else
         visit_shares(cloud, view, refresh);
 }

@@ -171,8 +171,11 @@ static int decide_run(struct job *job, struct connection *connection, int64_t no
     if (operation->blocked)
         return 1;
     (void)snprintf(operation->id, sizeof(operation->id), "%s", image.id);
-    return journal_add(connection, own->image, own->name, own->action == CHANGE_CANCEL, now,
-                       &operation->journal);
+    int64_t row = 0;
+    result = journal_add(connection, own->image, own->name, own->action == CHANGE_CANCEL, now, &row);
+    LOCK_SCOPE(&cloud->mutex);
+    operation->journal = row;
+    return result;
 }
 
 static void decide_record(struct job *job, struct connection *connection, int64_t now)
@@ -353,14 +356,59 @@ static void settle(struct operation *operation, bool made)
     writer_submit(operation->cloud->catalog->writer, &operation->job);
 }
 
+int jdcloud_why_unsettled(const struct jdcloud *cloud, int64_t journal)
+{
+    const struct unsettled *unsettled = cloud->unsettled;
+
+    while (unsettled && unsettled->journal != journal)
+        unsettled = unsettled->next;
+    return unsettled ? unsettled->why : 0;
+}
+
+void jdcloud_forget_unsettled(struct jdcloud *cloud)
+{
+    while (cloud->unsettled) {
+        struct unsettled *unsettled = cloud->unsettled;
+        cloud->unsettled = unsettled->next;
+        free(unsettled);
+    }
+}
+
+bool jdcloud_is_under_way(struct jdcloud *cloud, int64_t row, int64_t journal)
+{
+    LOCK_SCOPE(&cloud->mutex);
+
+    const struct image_state *image = jdcloud_find(cloud, row);
+    return image && image->first && image->first->journal == journal;
+}
+
+/* Without memory it is as after a restart. */
+static void remember_unsettled(struct operation *operation)
+{
+    struct jdcloud *cloud = operation->cloud;
+    struct unsettled *unsettled = malloc(sizeof(*unsettled));
+
+    if (!unsettled)
+        return;
+    LOCK_SCOPE(&cloud->mutex);
+    *unsettled = (struct unsettled){
+        .next = cloud->unsettled,
+        .journal = operation->journal,
+        .why = operation->result,
+    };
+    cloud->unsettled = unsettled;
+}
+
 static int abandon_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct operation *operation = of_job(job);
     int result = journal_set(connection, operation->journal, JOURNAL_UNKNOWN, now);
 
-    if (result == 0)
-        record_refused(operation, connection, " unsettled=yes", now);
-    return result;
+    if (result < 0)
+        return result;
+    record_refused(operation, connection, " unsettled=yes", now);
+    remember_unsettled(operation);
+    return 0;
 }
 
 static void abandon_done(struct job *job, int result)

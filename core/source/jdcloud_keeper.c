@@ -76,7 +76,8 @@ static bool tend_waiters(struct jdcloud *cloud)
         LOCK_SCOPE(&cloud->mutex);
         end = cloud->stopping;
         take_late(&cloud->fill_waiters, now, end, &late);
-        any = cloud->fill_waiters != NULL;
+        take_late(&cloud->settle_waiters, now, end, &late);
+        any = cloud->fill_waiters || cloud->settle_waiters;
         for (int i = 0; i < 2; i++) {
             struct listing *list = &cloud->lists[i];
             take_late(&list->waiters, now, end, &late);
@@ -235,6 +236,20 @@ static void tend_aged(struct keeper *keeper)
     for (int i = 0; i < count; i++)
         jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_BACKGROUND,
                               false, false, NULL);
+}
+
+/* Who waits for what became of a change looks again now and then: it may have been settled just
+ * before he began to wait. */
+static void tend_settled(struct jdcloud *cloud)
+{
+    bool due = false;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        due = cloud->settle_waiters && clock_now_ms() - cloud->settle_ms >= UNKNOWN_MS;
+    }
+    if (due)
+        jdcloud_look_again(cloud);
 }
 
 /* Changes of unknown outcome: the members tell. */
@@ -436,6 +451,7 @@ void *jdcloud_keep(void *context)
         commit_jobs(cloud);
         bool busy = jdcloud_tend_changes(cloud);
         busy = tend_waiters(cloud) || busy;
+        tend_settled(cloud);
         tend_probe(cloud);
         if (keeper) {
             keeper->cloud = cloud;

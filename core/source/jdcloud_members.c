@@ -97,22 +97,13 @@ static int set_share(struct merge *merge, const char *pin, bool shared, const ch
                           merge->now);
 }
 
-/* Whether the change ROW is on its way at this moment: its own answer settles it. */
-static bool is_under_way(struct jdcloud *cloud, int64_t image, int64_t row)
-{
-    LOCK_SCOPE(&cloud->mutex);
-
-    const struct image_state *state = jdcloud_find(cloud, image);
-    return state && state->first && state->first->journal == row;
-}
-
 /* A change without an answer: the list decides, as soon as it can. Returns 1 if its pin is to be
  * left as the store has it, 0 if the list counts, or a negative refusal/errno. */
 static int merge_unknown(struct merge *merge, const struct journal_entry *entry, bool made)
 {
     const char *action = entry->cancel ? "cancel" : "share";
 
-    if (is_under_way(merge->cloud, entry->image, entry->row))
+    if (jdcloud_is_under_way(merge->cloud, entry->image, entry->row))
         return 1;
     if (made) {
         int result = set_share(merge, entry->pin, !entry->cancel, action, " settled=made");
@@ -238,6 +229,8 @@ int jdcloud_count_unknown(struct jdcloud *cloud, struct connection *connection)
     if (result == 0) {
         LOCK_SCOPE(&cloud->mutex);
         cloud->unknown = unknown;
+        if (unknown == 0)
+            jdcloud_forget_unsettled(cloud);
     }
     return result;
 }
@@ -306,6 +299,7 @@ static void end_fetch(struct image_state *image, int result)
         jdcloud_fetch_members(cloud, row, id, CALL_SOON, false, false, refresh);
     }
     jdcloud_unblock(cloud, row);
+    jdcloud_look_again(cloud);
 }
 
 static void members_done(struct job *job, int result)

@@ -216,6 +216,7 @@ void jdcloud_free(struct source *source)
             free(image);
         }
     }
+    jdcloud_forget_unsettled(cloud);
     credentials_dispose(&cloud->credentials);
     free(cloud->region);
     free(cloud->endpoint);

@@ -55,7 +55,7 @@ enum operation_state {
 };
 
 /* A change on its way. At the head of its image's queue it belongs to whoever carries out its step;
- * all fields but change and state are that one's. */
+ * all fields but those under the mutex are that one's. */
 struct operation {
     struct operation *next; /* under the mutex */
     struct operation *due;  /* the keeper's */
@@ -69,7 +69,7 @@ struct operation {
     int sends;
     int64_t again_ms;
     int64_t deadline_ms;
-    int64_t journal; /* row, 0 before it is written */
+    int64_t journal; /* row, 0 before it is written; set under the mutex */
     bool blocked;
     bool made;
     int result;
@@ -125,6 +125,13 @@ struct listing {
 
 #define IMAGE_BUCKETS 1024
 
+/* Why the caller of a change was told that nobody knows what became of it. */
+struct unsettled {
+    struct unsettled *next;
+    int64_t journal; /* row */
+    int why;         /* negative refusal/errno */
+};
+
 struct jdcloud {
     struct catalog *catalog;
     struct client *client;
@@ -150,6 +157,10 @@ struct jdcloud {
     struct image_state *images[IMAGE_BUCKETS];
     int64_t unknown; /* changes of unknown outcome in the journal */
     int64_t unknown_ms;
+    struct unsettled
+        *unsettled; /* those of them that this process has made; goes when all are settled */
+    struct refresh *settle_waiters; /* who wants to know what became of one */
+    int64_t settle_ms;              /* when they were told last to ask again */
     int64_t sweep_ms; /* when shares/ that were stale were last opened one after the other */
     int64_t visit_ms, visit_row;   /* the last OPENDIR that found a stale shares/ */
     char sweep_id[VIEW_NAME_SIZE]; /* the image after which is prefetched */
@@ -182,6 +193,8 @@ void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply);
  * NULL without memory. Under the mutex. */
 struct image_state *jdcloud_find(struct jdcloud *cloud, int64_t row);
 struct image_state *jdcloud_image(struct jdcloud *cloud, int64_t row);
+/* Lets those look again who wait for what became of a change. Without the mutex. */
+void jdcloud_look_again(struct jdcloud *cloud);
 /* Puts WAITER (NULL: nobody) on LIST. Under the mutex. */
 void jdcloud_wait(struct refresh **list, struct refresh *waiter);
 /* Ends all of LIST with RESULT. Without the mutex. */
@@ -203,6 +216,14 @@ void jdcloud_go_on(struct operation *operation);
 /* The end of OPERATION, which is in no queue any more and was never sent: its caller hears RESULT.
  * Without the mutex. */
 void jdcloud_let_go(struct operation *operation, int result);
+/* What the caller of the change in the journal's row JOURNAL was told; 0 where this process does not
+ * know. Under the mutex. */
+int jdcloud_why_unsettled(const struct jdcloud *cloud, int64_t journal);
+/* Forgets all of that. Under the mutex. */
+void jdcloud_forget_unsettled(struct jdcloud *cloud);
+/* Whether the change of image ROW in the journal's row JOURNAL is on its way at this moment: its own
+ * answer settles it. Without the mutex. */
+bool jdcloud_is_under_way(struct jdcloud *cloud, int64_t row, int64_t journal);
 /* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
 void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
 

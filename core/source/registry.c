@@ -107,12 +107,13 @@ static int64_t registry_confirmed(struct source *source, const struct view_recor
     return text_now();
 }
 
-static int registry_doubt(struct source *source, struct view *view, int64_t image,
+static int registry_doubt(struct source *source, struct view *view, int64_t image, const char *pin,
                           int64_t *valid_ns)
 {
     (void)source;
     (void)view;
     (void)image;
+    (void)pin;
     if (valid_ns)
         *valid_ns = INT64_MAX;
     return 0;

@@ -52,10 +52,11 @@ struct change {
 /* One wish to hear the news. */
 struct refresh {
     struct refresh *next; /* the source's */
-    int64_t deadline_ms;  /* the source's */
+    int64_t deadline_ms;  /* the source's; 0 before it is asked */
     bool forgiving;       /* the source's: a failure is not told */
     int64_t image;        /* row, or 0 for the lists of images */
     bool shares;          /* of IMAGE: its shares, not its attributes */
+    const char *pin;      /* for visit(), of IMAGE: a name in its shares/ is looked up; or NULL */
     bool received;        /* for visit(), without IMAGE: shared/, not private/ */
     bool every;           /* for visit(), without IMAGE: the shares of all images (by-account/) */
     bool all;             /* without IMAGE: the shares in use as well */
@@ -89,13 +90,16 @@ struct source_ops {
     /* When the authority last confirmed the shares of the image of RECORD: nanoseconds since the
      * epoch, 0 never. */
     int64_t (*confirmed)(struct source *source, const struct view_record *record);
-    /* A directory is opened: REFRESH says which, as for a refresh. done() when what the store has
-     * is as fresh as it can be had in a short time. Its result is negative only where the store has
-     * never had anything to show there. */
+    /* A directory is opened, or a name looked up: REFRESH says which, as for a refresh. done() when
+     * what the store has is as fresh as it can be had in a short time; of a name it may be asked
+     * again. Its result is negative only where the store has never had anything to show there, or
+     * nobody knows what became of the change of that name. */
     void (*visit)(struct source *source, struct view *view, struct refresh *refresh);
-    /* Whether "not shared" and "shared" may be said of IMAGE now: 0, or why not (a negative
-     * refusal/errno); *VALID_NS (may be NULL) is how long that answer holds at least. */
-    int (*doubt)(struct source *source, struct view *view, int64_t image, int64_t *valid_ns);
+    /* Whether "not shared with PIN" and "shared" may be said of IMAGE now: 0, or why not (a negative
+     * refusal/errno), or 1 where that is being found out, and visit() waits for it. *VALID_NS (may
+     * be NULL) is how long that answer holds at least. */
+    int (*doubt)(struct source *source, struct view *view, int64_t image, const char *pin,
+                 int64_t *valid_ns);
     /* Ends what is under way. No call comes after it. */
     void (*close)(struct source *source);
 };
