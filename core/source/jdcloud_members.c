@@ -107,9 +107,8 @@ static int merge_unknown(struct merge *merge, const struct journal_entry *entry,
         return 1;
     if (made) {
         int result = set_share(merge, entry->pin, !entry->cancel, action, " settled=made");
-        if (result == 0)
-            result = journal_remove(merge->connection, entry->row);
-        return result < 0 ? result : 0;
+        return result < 0 ? result
+                          : journal_set(merge->connection, entry->row, JOURNAL_DONE, merge->now);
     }
     if (merge->began_ns - entry->at_ns < SETTLE_NS)
         return 1;
@@ -121,13 +120,13 @@ static int merge_unknown(struct merge *merge, const struct journal_entry *entry,
     return result;
 }
 
-/* A change that was made: it goes before a list that is older, and before one that lags. As
- * merge_unknown(). */
+/* A change that was made: it goes before a list that is older, and before one that lags or flaps.
+ * As merge_unknown(). */
 static int merge_done(struct merge *merge, const struct journal_entry *entry, bool agreed)
 {
-    bool newer = merge->began_ns > entry->at_ns;
+    int64_t age_ns = merge->began_ns - entry->at_ns;
 
-    if (!newer || (!agreed && merge->now - entry->at_ns < LAG_NS))
+    if (age_ns < (agreed ? FLAP_NS : LAG_NS))
         return 1;
     return journal_remove(merge->connection, entry->row);
 }

@@ -39,6 +39,10 @@
 #define SETTLE_NS (10 * 1000000000LL)
 #define LAG_NS (60 * 1000000000LL)
 
+/* A list that has agreed with a change may be followed by one from before it, which another server
+ * of the service has: so long after a change no list takes it back. */
+#define FLAP_NS (10 * 1000000000LL)
+
 /* A change whose fate is unknown is sent again, if the list shows that it was not made, so often.
  */
 #define SENDS_MAX 3
