@@ -172,7 +172,8 @@ static int decide_run(struct job *job, struct connection *connection, int64_t no
         return 1;
     (void)snprintf(operation->id, sizeof(operation->id), "%s", image.id);
     int64_t row = 0;
-    result = journal_add(connection, own->image, own->name, own->action == CHANGE_CANCEL, now, &row);
+    result =
+        journal_add(connection, own->image, own->name, own->action == CHANGE_CANCEL, now, &row);
     LOCK_SCOPE(&cloud->mutex);
     operation->journal = row;
     return result;
