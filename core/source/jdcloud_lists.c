@@ -4,7 +4,8 @@
  * The first page tells how many there are; the others are asked for at once. Their order is not
  * documented, so that one may be missed or come twice where the list changes while it is read:
  * images are taken by id, and none is removed unless as many were read as the service says there
- * are. All pages are merged in one transaction, or none.
+ * are. A list that is shorter is read once more, and has failed where that is short as well. All
+ * pages are merged in one transaction, or none.
  */
 #include "core/source/jdcloud_state.h"
 
@@ -203,6 +204,12 @@ static struct list_merge *merge_of(struct job *job)
     return CONTAINER_OF(job, struct list_merge, job);
 }
 
+/* Whether images are missing in the list. What is in it is true all the same. */
+static bool is_short(const struct list_merge *merge)
+{
+    return !merge->complete && !merge->unreadable;
+}
+
 static int merge_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct list_merge *merge = merge_of(job);
@@ -229,7 +236,7 @@ static int merge_run(struct job *job, struct connection *connection, int64_t now
     if (result == 0)
         result = jdcloud_count_unknown(merge->cloud, connection);
     (void)snprintf(time, sizeof(time), "%lld", (long long)list->began_ns);
-    if (result == 0)
+    if (result == 0 && !is_short(merge))
         result = replica_set(connection, list->received ? "shared_confirmed" : "private_confirmed",
                              time);
     return result;
@@ -274,13 +281,14 @@ static void merge_done(struct job *job, int result)
 {
     struct list_merge *merge = merge_of(job);
     struct listing *list = merge->list;
-    bool again = result == 0 && !merge->complete && !merge->unreadable && !list->again;
+    bool missing = result == 0 && is_short(merge);
+    bool again = missing && !list->again;
 
     free(merge->rows);
     free(merge);
     if (!again) {
         list->again = false;
-        end_list(list, result);
+        end_list(list, missing ? -REFUSAL_SERVICE_ANSWER : result);
         return;
     }
     /* Once more from the beginning: whoever waits goes on waiting. */
