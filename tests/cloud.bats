@@ -286,8 +286,9 @@ refreshed_to()
     assert_equal "$(ls "$MNT/private" | wc -l)" 255
     tell set order=random
     tell add-images 50 owner=owner status=ready name=more
+    # Some images come twice, and others do not: such a list is no success, and takes nothing away.
     wait_for 10 refreshed_to 305
-    touch "$MNT/private"
+    touch "$MNT/private" 2>/dev/null || assert_equal $? 1
     assert_equal "$(ls "$MNT/private" | wc -l)" 305
     refute event_has action=vanished
 }

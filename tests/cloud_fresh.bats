@@ -37,9 +37,11 @@ missing()
     cd "$GOLDEN"
     tell share $CLOUD_GOLDEN carol
     tell cancel $CLOUD_WEB alice
-    # The refresh, and as much again on a machine that runs other suites meanwhile.
+    start=$(now_ms)
     within 3 'the share, by stat' [ -e "$GOLDEN/carol" ]
     within 3 'the cancel, by stat' missing "$WEB/alice"
+    # Two round trips, and the tools.
+    [ $(($(now_ms) - start)) -le 1400 ]
     lists "$GOLDEN" carol
     lists . carol
     lists_not "$WEB" alice
@@ -47,6 +49,10 @@ missing()
     cd /
     assert_event_has action=appeared image=$CLOUD_GOLDEN pin=carol
     assert_event_has action=vanished image=$CLOUD_WEB pin=alice
+    # Once a second, each: no more is asked than that needs.
+    before=$(requests_count)
+    sleep 1.1
+    assert_equal "$(asked_since $before | sort | uniq -c | awk '$1 > 4 { print "too many:", $0 }')" ''
     refute event_has action=appeared pin=bob # which was there from the beginning
 }
 

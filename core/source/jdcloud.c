@@ -301,7 +301,7 @@ static void refresh_lists(struct jdcloud *cloud, struct refresh *refresh)
 static void age_shares(struct jdcloud *cloud)
 {
     LOCK_SCOPE(&cloud->mutex);
-    cloud->aged_ms = 0;
+    cloud->in_use_ms = 0;
     (void)pthread_cond_signal(&cloud->wake);
 }
 
@@ -405,8 +405,14 @@ static void visit_shares(struct jdcloud *cloud, struct view *view, struct refres
     {
         LOCK_SCOPE(&cloud->mutex);
         struct image_state *state = jdcloud_image(cloud, image.row);
+        int64_t now = clock_now_ms();
+        /* Its limit is to be known, and its members are due when they have grown old. */
+        if (state && (state->opened_ms == 0 || now - state->opened_ms >= IN_USE_MS))
+            jdcloud_look_after(cloud, cloud->refresh_ms - age_ms < AGAIN_MS / 2
+                                          ? cloud->refresh_ms - age_ms
+                                          : AGAIN_MS / 2);
         if (state)
-            state->opened_ms = clock_now_ms();
+            state->opened_ms = now;
         away = cloud->away;
         if (stale && !away)
             notice_sweep(cloud, &image);

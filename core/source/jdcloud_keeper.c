@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* How often it looks while something is under way, and while nothing is. */
+/* How often it looks while something is under way, and while nothing is; and how soon again at
+ * most. */
 #define BUSY_MS 100
 #define IDLE_MS 1000
+#define LOOK_MS 10
 
 /* Between two looks for shares that have grown old. */
 #define AGED_MS 2000
@@ -186,53 +188,104 @@ static void tend_fill(struct keeper *keeper)
     jdcloud_end(waiters, 0);
 }
 
-/* The images whose shares/ were opened a short time ago. Returns their number. */
-static int list_in_use(struct jdcloud *cloud, int64_t now, int64_t *rows)
+void jdcloud_look_after(struct jdcloud *cloud, int64_t after_ms)
 {
+    int64_t at_ms = clock_now_ms() + (after_ms > 0 ? after_ms : 0);
+
+    if (at_ms >= cloud->in_use_ms)
+        return;
+    cloud->in_use_ms = at_ms;
+    (void)pthread_cond_signal(&cloud->wake);
+}
+
+/* An image whose shares/ were opened a short time ago. */
+struct in_use {
+    int64_t row;
+    int64_t asked_ns; /* when its members were asked for last */
+};
+
+/* Returns the number of those images. */
+static int list_in_use(struct jdcloud *cloud, struct in_use *found)
+{
+    int64_t now = clock_now_ms();
     int count = 0;
 
     LOCK_SCOPE(&cloud->mutex);
     for (size_t i = 0; i < IMAGE_BUCKETS; i++)
         for (struct image_state *image = cloud->images[i]; image; image = image->chain)
             if (image->opened_ms > 0 && now - image->opened_ms < IN_USE_MS && count < IN_USE_MAX)
-                rows[count++] = image->row;
+                found[count++] = (struct in_use){.row = image->row, .asked_ns = image->began_ns};
     return count;
 }
 
-/* Keeps the shares that are in use as fresh as the lists, and none older than half of maxage, so
- * that "no" can be said as long as the cloud answers. */
-static void tend_aged(struct keeper *keeper)
+/* When the members of IMAGE, which is in use, are due: nanoseconds since the epoch. The end of a
+ * list has them looked at, too, and as long as that says that nobody has it they need no question of
+ * their own. */
+static int64_t due_ns(struct jdcloud *cloud, const struct write_image *image, int64_t asked_ns)
+{
+    int64_t again_ms = cloud->refresh_ms < AGAIN_MS ? cloud->refresh_ms : AGAIN_MS;
+    int64_t due = image->confirmed_ns + cloud->refresh_ms * 1000000;
+    int64_t again = asked_ns + again_ms * 1000000;
+
+    LOCK_SCOPE(&cloud->mutex);
+    if (image->confirmed_ns == cloud->lists[0].confirmed_ns && cloud->lists[0].failed == 0)
+        return INT64_MAX;
+    return due > again ? due : again;
+}
+
+/* Keeps the shares that are in use as fresh as the lists. */
+static void tend_in_use(struct keeper *keeper)
 {
     struct jdcloud *cloud = keeper->cloud;
-    int64_t now = clock_now_ms();
+    struct in_use found[IN_USE_MAX];
     int64_t now_ns = text_now();
-    int64_t rows[IN_USE_MAX];
+    int64_t next_ns = INT64_MAX;
     bool all = false;
 
     {
         LOCK_SCOPE(&cloud->mutex);
-        if (cloud->away || (cloud->aged_ms > 0 && now - cloud->aged_ms < AGED_MS))
+        if (cloud->away || cloud->in_use_ms > clock_now_ms())
             return;
-        all = cloud->aged_ms == 0; /* SIGHUP, or the beginning */
-        cloud->aged_ms = now;
+        all = cloud->in_use_ms == 0; /* SIGHUP, or it was away */
+        cloud->in_use_ms = INT64_MAX;
     }
-    int count = list_in_use(cloud, now, rows);
+    int count = list_in_use(cloud, found);
     for (int i = 0; i < count; i++) {
         struct write_image image = {0};
-        if (write_image(&keeper->view.connection, rows[i], &image) < 0 ||
+        if (write_image(&keeper->view.connection, found[i].row, &image) < 0 ||
             image.owner != cloud->catalog->account)
             continue;
-        if (all || now_ns - image.confirmed_ns >= cloud->refresh_ms * 1000000)
+        int64_t due = due_ns(cloud, &image, found[i].asked_ns);
+        if (all || due <= now_ns) /* its end says when the next is due */
             jdcloud_fetch_members(cloud, image.row, image.id, CALL_BACKGROUND, false, false, NULL);
+        else if (due < next_ns)
+            next_ns = due;
         jdcloud_fetch_quota(cloud, image.row, image.id, false);
     }
-    if (cloud->maxage_ms == 0)
+    if (next_ns == INT64_MAX)
         return;
-    int64_t before_ns = now_ns - cloud->maxage_ms * 1000000 / 2;
+    LOCK_SCOPE(&cloud->mutex);
+    jdcloud_look_after(cloud, (next_ns - now_ns) / 1000000 + 1);
+}
+
+/* Lets no shares grow older than half of maxage, so that "no" can be said as long as the cloud
+ * answers. */
+static void tend_aged(struct keeper *keeper)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    int64_t now = clock_now_ms();
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        if (cloud->maxage_ms == 0 || cloud->away || now - cloud->aged_ms < AGED_MS)
+            return;
+        cloud->aged_ms = now;
+    }
+    int64_t before_ns = text_now() - cloud->maxage_ms * 1000000 / 2;
     if (before_ns <
         cloud->catalog->opened_ns) /* it has just begun: nobody has asked for them yet */
         return;
-    count = find_stale(keeper, "", before_ns);
+    int count = find_stale(keeper, "", before_ns);
     for (int i = 0; i < count; i++)
         jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_BACKGROUND,
                               false, false, NULL);
@@ -320,7 +373,7 @@ static void probe_answered(struct call *call, const struct reply *reply)
                                        : PROBE_WAIT_MAX_MS;
             cloud->probe_ms = clock_now_ms() + cloud->probe_wait_ms;
         } else { /* what was missed meanwhile */
-            cloud->aged_ms = 0;
+            cloud->in_use_ms = 0;
             cloud->lists[0].started_ms = 0;
             cloud->lists[1].started_ms = 0;
         }
@@ -394,18 +447,30 @@ static void forget_idle(struct jdcloud *cloud)
     }
 }
 
-static void wait_for_news(struct jdcloud *cloud, int wait_ms)
+/* When it has to look again, if nobody wakes it: milliseconds of CLOCK_MONOTONIC. Under the mutex. */
+static int64_t next_look(const struct jdcloud *cloud, bool busy)
 {
-    struct timespec until = {0};
+    int64_t now = clock_now_ms();
+    int64_t next = now + (busy ? BUSY_MS : IDLE_MS);
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
+    if (cloud->away)
+        return next;
+    if (cloud->in_use_ms < next)
+        next = cloud->in_use_ms;
+    for (int i = 0; i < 2; i++) {
+        const struct listing *list = &cloud->lists[i];
+        if (!list->fetching && list->started_ms + cloud->refresh_ms < next)
+            next = list->started_ms + cloud->refresh_ms;
     }
+    return next < now + LOOK_MS ? now + LOOK_MS : next;
+}
+
+static void wait_for_news(struct jdcloud *cloud, bool busy)
+{
     LOCK_SCOPE(&cloud->mutex);
+
+    int64_t next = next_look(cloud, busy);
+    const struct timespec until = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
     if (!cloud->stopping && !cloud->jobs)
         (void)pthread_cond_timedwait(&cloud->wake, &cloud->mutex, &until);
 }
@@ -436,6 +501,7 @@ static void tend_news(struct keeper *keeper)
     }
     tend_sweep(keeper);
     tend_fill(keeper);
+    tend_in_use(keeper);
     tend_aged(keeper);
     tend_unknown(keeper);
 }
@@ -461,7 +527,7 @@ void *jdcloud_keep(void *context)
             forget_idle(cloud);
             forgot_ms = clock_now_ms();
         }
-        wait_for_news(cloud, busy ? BUSY_MS : IDLE_MS);
+        wait_for_news(cloud, busy);
     }
     /* The client has ended its calls, or is about to: nobody may be left waiting. */
     while (jdcloud_tend_changes(cloud) || tend_waiters(cloud)) {

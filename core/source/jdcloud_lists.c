@@ -265,6 +265,7 @@ static void end_list(struct listing *list, int result)
         list->failed = result < 0 && result != -REFUSAL_INTERRUPTED ? result : 0;
         if (result == 0)
             list->confirmed_ns = list->began_ns;
+        jdcloud_look_after(cloud, 0); /* what it says of shares, or could not say */
         waiters = STEAL(list->waiters);
         next = STEAL(list->next_waiters);
         (void)pthread_cond_signal(&cloud->wake);

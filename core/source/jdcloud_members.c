@@ -288,6 +288,10 @@ static void end_fetch(struct image_state *image, int result)
         if (image->prefetch)
             cloud->prefetching--;
         image->prefetch = false;
+        if (image->opened_ms > 0) {
+            int64_t age_ms = (text_now() - image->began_ns) / 1000000;
+            jdcloud_look_after(cloud, (result == 0 ? cloud->refresh_ms : AGAIN_MS) - age_ms);
+        }
         (void)snprintf(id, sizeof(id), "%s", image->id);
         (void)pthread_cond_signal(&cloud->wake);
     }

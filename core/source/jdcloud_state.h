@@ -30,8 +30,10 @@
 /* How long OPENDIR waits for news at most: it is the one place where waiting harms nobody. */
 #define VISIT_WAIT_MS 5000
 
-/* Shares that were opened so recently are kept fresh. */
+/* Shares that were opened so recently are kept fresh. Those that could not be asked for are so again
+ * after a while. */
 #define IN_USE_MS (600 * 1000LL)
+#define AGAIN_MS 2000
 
 /* How long the member list may lag behind a change ("the display may lag, press refresh", without a
  * figure): a change without an answer that is not in the list by then was not made; one with an
@@ -171,6 +173,8 @@ struct jdcloud {
     struct refresh *fill_waiters;  /* who wants the shares of all images to have been asked for */
     int prefetching;               /* calls of the sweep under way */
     int64_t aged_ms;               /* when aged shares were last looked for */
+    int64_t
+        in_use_ms; /* when the shares in use are looked at next; 0: at once, and all are asked for */
 };
 
 static inline struct jdcloud *jdcloud_of(const struct source *source)
@@ -261,6 +265,9 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
                         bool newer, struct refresh *waiter);
 
 /* jdcloud_keeper.c. */
+/* Has the keeper look at the shares in use AFTER_MS from now, if it would not sooner. Under the
+ * mutex. */
+void jdcloud_look_after(struct jdcloud *cloud, int64_t after_ms);
 void *jdcloud_keep(void *context);
 
 #endif
