@@ -17,6 +17,7 @@ enum exit_status {
     STATUS_OK = 0,
     STATUS_FAILED = 1,
     STATUS_USAGE = 2,
+    STATUS_CHANGES = 2, /* of plans: there is something to do; a wrong call is a failure then */
 };
 
 /* Values of options begin here, above those of characters. */
@@ -39,6 +40,8 @@ extern const struct command command_export;
 extern const struct command command_check;
 extern const struct command command_backup;
 extern const struct command command_explain;
+extern const struct command command_plan;
+extern const struct command command_apply;
 
 /* Prints the help of COMMAND on standard output. */
 void command_help(const struct command *command);

@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_init,   &command_account_add, &command_account_list, &command_import,
-    &command_export, &command_check,       &command_backup,       &command_explain,
+    &command_init,  &command_account_add, &command_account_list, &command_import, &command_export,
+    &command_check, &command_backup,      &command_explain,      &command_plan,   &command_apply,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

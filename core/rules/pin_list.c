@@ -1,6 +1,7 @@
 /* Lists of pins in a file: see the header. */
 #include "core/rules/pin_list.h"
 
+#include "core/base/names.h"
 #include "core/base/text.h"
 
 #include <errno.h>
@@ -11,43 +12,20 @@
 #define PIN_LIST_MAX 1000000
 
 struct pin_list {
-    char **pins; /* sorted, each once or more */
-    size_t count;
-    size_t size;
+    struct names pins;
 };
-
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
 
 void pin_list_free(struct pin_list *list)
 {
     if (!list)
         return;
-    for (size_t i = 0; i < list->count; i++)
-        free(list->pins[i]);
-    free(list->pins);
+    names_dispose(&list->pins);
     free(list);
 }
 
 static void cleanup_list(struct pin_list **list)
 {
     pin_list_free(*list);
-}
-
-static int add(struct pin_list *list, const char *pin)
-{
-    if (list->count == list->size) {
-        size_t size = list->size ? list->size * 2 : 64;
-        char **pins = realloc(list->pins, size * sizeof(*pins));
-        if (!pins)
-            return -ENOMEM;
-        list->pins = pins;
-        list->size = size;
-    }
-    list->pins[list->count] = strdup(pin);
-    return list->pins[list->count] ? (list->count++, 0) : -ENOMEM;
 }
 
 /* Cuts LINE down to its pin, "" where there is none. */
@@ -72,7 +50,28 @@ static size_t byte_order_mark(const char *line)
     return strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
-int pin_list_read(const char *path, struct buffer *error, struct pin_list **out)
+/* One line of PATH, LENGTH bytes, with its newline. */
+static int read_line(const char *path, char *line, size_t length, unsigned long number,
+                     pin_list_visit visit, void *context, struct buffer *error)
+{
+    bool whole = memchr(line, '\0', length) == NULL;
+    const char *pin = pin_of_line(line + (number == 1 ? byte_order_mark(line) : 0));
+
+    if (whole && *pin == '\0')
+        return 0;
+    if (!whole || !text_is_file_name(pin)) {
+        buffer_printf(error, "%s:%lu: not a pin: \"", path, number);
+        text_escape(error, pin);
+        buffer_puts(error, "\"; a pin is UTF-8, at most 255 bytes, without a slash");
+        return -EINVAL;
+    }
+    int result = number <= PIN_LIST_MAX ? visit(pin, number, context, error) : -EFBIG;
+    if (result < 0 && error->length == 0)
+        buffer_printf(error, "%s:%lu: %s", path, number, strerror(-result));
+    return result;
+}
+
+int pin_list_scan(const char *path, pin_list_visit visit, void *context, struct buffer *error)
 {
     CLEANUP_FCLOSE FILE *file = fopen(path, "re");
     CLEANUP_FREE char *line = NULL;
@@ -85,44 +84,48 @@ int pin_list_read(const char *path, struct buffer *error, struct pin_list **out)
         buffer_printf(error, "%s: %s", path, strerror(-result));
         return result;
     }
-    __attribute__((cleanup(cleanup_list))) struct pin_list *list = calloc(1, sizeof(*list));
-    if (!list)
-        return -ENOMEM;
     while ((length = getline(&line, &size, file)) >= 0) {
-        number++;
-        bool whole = memchr(line, '\0', (size_t)length) == NULL;
-        const char *pin = pin_of_line(line + (number == 1 ? byte_order_mark(line) : 0));
-        if (whole && *pin == '\0')
-            continue;
-        if (!whole || !text_is_file_name(pin)) {
-            buffer_printf(error, "%s:%lu: not a pin: \"", path, number);
-            text_escape(error, pin);
-            buffer_puts(error, "\"; a pin is UTF-8, at most 255 bytes, without a slash");
-            return -EINVAL;
-        }
-        int result = list->count < PIN_LIST_MAX ? add(list, pin) : -EFBIG;
-        if (result < 0) {
-            buffer_printf(error, "%s:%lu: %s", path, number, strerror(-result));
+        int result = read_line(path, line, (size_t)length, ++number, visit, context, error);
+        if (result < 0)
             return result;
-        }
     }
     if (ferror(file)) {
         buffer_printf(error, "%s: %s", path, strerror(errno));
         return -EIO;
     }
-    if (list->count > 0)
-        qsort(list->pins, list->count, sizeof(*list->pins), compare);
+    return 0;
+}
+
+static int take_pin(const char *pin, unsigned long line, void *context, struct buffer *error)
+{
+    struct pin_list *list = context;
+
+    (void)line;
+    (void)error;
+    return names_add(&list->pins, pin);
+}
+
+int pin_list_read(const char *path, struct buffer *error, struct pin_list **out)
+{
+    __attribute__((cleanup(cleanup_list))) struct pin_list *list = calloc(1, sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    int result = pin_list_scan(path, take_pin, list, error);
+    if (result < 0)
+        return result;
+    /* Doubles stay out: the count is of pins. */
+    names_sort(&list->pins);
     *out = STEAL(list);
     return 0;
 }
 
 bool pin_list_has(const struct pin_list *list, const char *pin)
 {
-    return list->count > 0 &&
-           bsearch(&pin, list->pins, list->count, sizeof(*list->pins), compare) != NULL;
+    return names_has(&list->pins, pin);
 }
 
 size_t pin_list_count(const struct pin_list *list)
 {
-    return list->count;
+    return list->pins.count;
 }
