@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2012,SC2086  # ls is tested here; ids of images need no quotes
 # Share lists as files: imgshare plan says what differs from the mount, imgshare apply makes it so.
 
 load helpers
@@ -8,7 +9,7 @@ setup()
 {
     LISTS=$BATS_TEST_TMPDIR/lists
     mkdir "$LISTS"
-    cd "$LISTS"
+    cd "$LISTS" || return
 }
 
 teardown()
@@ -247,6 +248,8 @@ imgshare: 1 of 5 changes made, 2 refused, 2 not tried"
     run -1 "$IMGSHARE" plan "$LISTS"
     assert_output 'imgshare: plan: MOUNT is missing; see: imgshare plan --help'
     run -2 "$IMGSHARE" apply "$LISTS"
+    run -1 bash -c '"$1" plan "$2" "$3" >/dev/full' bash "$IMGSHARE" "$LISTS" "$MNT"
+    assert_output 'imgshare: standard output: No space left on device'
     run -1 "$IMGSHARE" plan --max-cancel x "$LISTS" "$MNT"
     assert_output --partial '--max-cancel takes a number'
     kill -KILL "$(daemon_pid "$MNT")"

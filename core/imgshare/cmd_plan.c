@@ -86,7 +86,8 @@ static int run_plan(const struct command *command, int argc, char **argv)
     (void)fputs(buffer_text(&out), stdout);
     if (plan_refused(&plan))
         return STATUS_FAILED;
-    return plan.shares + plan.cancels > 0 ? STATUS_CHANGES : STATUS_OK;
+    return command_written(plan.shares + plan.cancels > 0 ? STATUS_CHANGES : STATUS_OK,
+                           STATUS_FAILED);
 }
 
 static int run_apply(const struct command *command, int argc, char **argv)

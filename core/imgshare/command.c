@@ -98,6 +98,16 @@ int command_failed(const struct buffer *error)
     return STATUS_FAILED;
 }
 
+int command_written(int status, int failed)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)fprintf(stderr, "imgshare: standard output: %s\n",
+                  errno ? strerrordesc_np(errno) : "not everything could be written");
+    return failed;
+}
+
 bool command_number(const char *word, long minimum, long maximum, long *number)
 {
     char *end = NULL;

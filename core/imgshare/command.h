@@ -42,6 +42,8 @@ extern const struct command command_backup;
 extern const struct command command_explain;
 extern const struct command command_plan;
 extern const struct command command_apply;
+extern const struct command command_audit;
+extern const struct command command_undo;
 
 /* Prints the help of COMMAND on standard output. */
 void command_help(const struct command *command);
@@ -65,6 +67,10 @@ int command_wrong(const struct command *command, const char *format, ...) PRINTF
 
 /* Says ERROR. Returns STATUS_FAILED. */
 int command_failed(const struct buffer *error);
+
+/* The exit status STATUS, once standard output is written; FAILED, after saying so, where it cannot be.
+ * For commands that say something with a status other than 0. */
+int command_written(int status, int failed);
 
 /* Reads WORD as a whole number from MINIMUM to MAXIMUM. */
 bool command_number(const char *word, long minimum, long maximum, long *number);

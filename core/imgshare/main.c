@@ -5,13 +5,13 @@
 
 #include "core/base/text.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_init,  &command_account_add, &command_account_list, &command_import, &command_export,
-    &command_check, &command_backup,      &command_explain,      &command_plan,   &command_apply,
+    &command_init,   &command_account_add, &command_account_list, &command_import,
+    &command_export, &command_check,       &command_backup,       &command_explain,
+    &command_plan,   &command_apply,       &command_audit,        &command_undo,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -93,11 +93,6 @@ int main(int argc, char **argv)
     /* A reader that goes away is an error of writing, and is said as one. */
     (void)signal(SIGPIPE, SIG_IGN);
     int status = run(argc, argv);
-    errno = 0;
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_OK) {
-        (void)fprintf(stderr, "imgshare: standard output: %s\n",
-                      errno ? strerrordesc_np(errno) : "not everything could be written");
-        status = STATUS_FAILED;
-    }
-    return status;
+
+    return status == STATUS_OK ? command_written(status, STATUS_FAILED) : status;
 }

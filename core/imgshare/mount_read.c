@@ -249,6 +249,33 @@ int mount_refresh(struct mount_reader *reader, const char *path, struct buffer *
     return result;
 }
 
+int mount_refresh_shares(struct mount_reader *reader, const char *id, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer path = BUFFER_INIT(MOUNT_PATH_MAX);
+    CLEANUP_BUFFER struct buffer text = BUFFER_INIT(MOUNT_PATH_MAX);
+    int64_t at_ns = 0;
+
+    if (!reader->cloud)
+        return 0;
+    if (mount_file(reader, mount_path(&path, id, "confirmed"), &text) == 0 &&
+        text_time_parse(buffer_text(&text), &at_ns) == 0 && at_ns >= reader->opened_ns)
+        return 0;
+    return mount_refresh(reader, mount_path(&path, id, "shares"), error);
+}
+
+void mount_begin(struct mount_reader *reader)
+{
+    int64_t now = text_now();
+    const struct timespec rest = {.tv_nsec = (long)(NANOSECONDS - 1 - now % NANOSECONDS)};
+
+    reader->opened_ns = now;
+    if (!reader->cloud)
+        return;
+    reader->opened_ns = (now / NANOSECONDS + 1) * NANOSECONDS;
+    while (nanosleep(&rest, NULL) != 0 || text_now() < reader->opened_ns)
+        ;
+}
+
 void mount_settle(struct mount_reader *reader)
 {
     const struct timespec pause = {.tv_nsec = SETTLE_MS * 1000000L};

@@ -47,6 +47,16 @@ bool mount_value(const char *text, const char *key, struct buffer *out);
  * minutes will do. */
 int mount_refresh(struct mount_reader *reader, const char *path, struct buffer *error) MUST_CHECK;
 
+/* The same of the shares of own image ID, unless they were confirmed since READER was opened: a list
+ * of images confirms those that are shared with nobody. */
+int mount_refresh_shares(struct mount_reader *reader, const char *id,
+                         struct buffer *error) MUST_CHECK;
+
+/* What was confirmed before now counts as old from now on, for mount_refresh_shares(). With a cloud
+ * this waits for the next full second, as the times of confirmation have no fractions: an audit need
+ * not ask for each image then that its list has confirmed. */
+void mount_begin(struct mount_reader *reader);
+
 /* Waits until what refreshes have found can be seen everywhere. (A directory shares/ shows it at
  * once.) */
 void mount_settle(struct mount_reader *reader);

@@ -196,7 +196,7 @@ int plan_read_image(struct plan *plan, struct mount_reader *reader, const char *
 {
     CLEANUP_BUFFER struct buffer path = BUFFER_INIT(MOUNT_PATH_MAX);
     CLEANUP_BUFFER struct buffer name = BUFFER_INIT(MOUNT_PATH_MAX);
-    int result = mount_refresh(reader, mount_path(&path, id, "shares"), error);
+    int result = mount_refresh_shares(reader, id, error);
 
     if (result == 0)
         result = read_value(reader, id, "name", &name, error);
@@ -205,7 +205,7 @@ int plan_read_image(struct plan *plan, struct mount_reader *reader, const char *
     struct plan_image *image = plan_add(plan, id, buffer_text(&name));
     if (!image)
         return mount_explain(reader, buffer_text(&path), -ENOMEM, error);
-    result = mount_names(reader, buffer_text(&path), &image->now);
+    result = mount_names(reader, mount_path(&path, id, "shares"), &image->now);
     if (result < 0)
         return mount_explain(reader, buffer_text(&path), result, error);
     *out = image;
