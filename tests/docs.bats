@@ -1,19 +1,10 @@
 # The documents say what the programs do.
 
 load helpers
+load documents
 
-DOCS=$PROJECT/docs
 MAN_MOUNT=$DOCS/man/imgsharefs.8.scd
 MAN_KEEP=$DOCS/man/imgshare.1.scd
-
-# assert_same WHAT EXPECTED ACTUAL: two texts, with the difference where they differ.
-assert_same()
-{
-    diff <(printf '%s\n' "$2") <(printf '%s\n' "$3") || {
-        printf '%s: the lines with < are missing or others, those with > are too many\n' "$1"
-        return 1
-    }
-}
 
 # section FILE HEADING: the lines of a document from that heading to the next of its level or above.
 section()
@@ -301,48 +292,17 @@ END
     done
 }
 
-# same_but_for_the_run: takes away what differs from run to run: times, processes, users, the home.
-same_but_for_the_run()
-{
-    sed -E "s,$HOME,/home/me,g; s/20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g
-            s/ uid=[0-9]+ pid=[0-9]+ exe=[^ ]+( login=[0-9]+)?$/ CALLER/"
-}
-
 @test "the examples of README do what it says, one after the other on a fresh sample" {
-    local blocks=$BATS_TEST_TMPDIR/blocks script count=0
+    local blocks=$BATS_TEST_TMPDIR/blocks
 
-    export HOME=$BATS_TEST_TMPDIR/home LC_ALL=C.UTF-8 PATH
-    PATH=$(cd "$BUILD" && pwd -P):$PATH
-    unset XDG_DATA_HOME
-    mkdir -p "$blocks" "$HOME/.local/share/imgsharefs"
-    new_registry
-    mv "$REGISTRY" "$HOME/.local/share/imgsharefs/demo.registry"
-    REGISTRY=$HOME/.local/share/imgsharefs/demo.registry
+    sample_at_home
     # The examples mount, too.
-    printf '%s\n' "$HOME/imgshare-alice" "$HOME/my-images" >>"$BATS_TEST_TMPDIR/.mounts"
-    mount_registry "$HOME/imgshare-demo"
-
-    # Each command is followed by what it prints.
-    awk -v dir="$blocks" '
-        /^## / { on = $0 == "## Use it" }
-        !on { next }
-        /^```sh$/ { file = sprintf("%s/%02d.sh", dir, ++number); next }
-        /^```text$/ { file = sprintf("%s/%02d.text", dir, number); next }
-        /^```$/ { file = ""; next }
-        file { print >file }' "$PROJECT/README.md"
-    cat >"$BATS_TEST_TMPDIR/all" <<'END'
-for script in "$1"/*.sh; do
-    . "$script" >"${script%.sh}.out" 2>&1
-done
-END
-    (cd "$MNT" && bash "$BATS_TEST_TMPDIR/all" "$blocks" </dev/null 3>&-)
-    for script in "$blocks"/*.sh; do
-        printf '%s:\n%s\n' "${script##*/}" "$(cat "$script")"
-        assert_same 'its output' "$(same_but_for_the_run <"${script%.sh}.text")" \
-            "$(same_but_for_the_run <"${script%.sh}.out")"
-        ((count += 1))
-    done
-    [ $count -ge 9 ]
+    clear_later "$HOME/imgshare-alice"
+    clear_later "$HOME/my-images"
+    blocks_of "$PROJECT/README.md" '## Use it' "$blocks"
+    (cd "$MNT" && blocks_run "$blocks")
+    assert_blocks "$blocks"
+    [ "$(find "$blocks" -name '*.text' | wc -l)" -ge 9 ]
 }
 
 @test "what the documents point to is there" {
