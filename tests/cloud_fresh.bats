@@ -343,6 +343,23 @@ not_doubted()
     assert_equal "$(find "$MNT/private" -path '*/shares/carol' | wc -l)" 60
 }
 
+members_asked()
+{
+    [ "$(requests_count describeImageMembers)" -gt 0 ]
+}
+
+@test "who opens what is asked for in the background does not wait for all of that" {
+    tell add-images 40 owner=owner status=ready name=many 'pins=["carol"]'
+    mount_cloud -o maxage=2
+    tell set latency_ms=500
+    # Eight at a time: five rounds.
+    wait_for 5 members_asked
+    last=$(ls "$MNT/private" | grep -v -e img-m5s0 -e img-p7e1 -e img-e2n3 -e img-c0mm | tail -n 1)
+    ms_of ls "$MNT/private/$last/shares"
+    assert_took_at_most 1200 'ls of the last of them'
+    assert_equal "$(ls "$MNT/private/$last/shares")" carol
+}
+
 @test "a mount that nobody uses asks for the two lists and nothing else" {
     mount_cloud -o refresh=1,maxage=0
     before=$(requests_count)

@@ -61,6 +61,8 @@ struct call {
     /* the client's */
     struct call *next;
     bool cancelled;
+    bool raised; /* to the priority RAISED_TO, until its end */
+    enum call_priority raised_to;
 };
 
 /* Frees what api.h has put there, not CALL itself. */

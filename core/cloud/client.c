@@ -319,6 +319,18 @@ void client_cancel(struct client *client, struct call *call)
     (void)curl_multi_wakeup(client->multi);
 }
 
+void client_raise(struct client *client, struct call *call, enum call_priority priority)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    if (!call->raised || priority < call->raised_to) {
+        call->raised = true;
+        call->raised_to = priority;
+        client->raises = true;
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+    (void)curl_multi_wakeup(client->multi);
+}
+
 void client_read_state(struct client *client, struct client_state *out)
 {
     LOCK_SCOPE(&client->lock);

@@ -54,6 +54,11 @@ void client_submit(struct client *client, struct call *call);
  * exists. Any thread. */
 void client_cancel(struct client *client, struct call *call);
 
+/* Lets CALL, which was made by api.h and is submitted now or soon, go on at PRIORITY from now on, if
+ * its own is lower: somebody waits for it by now. As client_cancel() where it has ended. Any thread.
+ */
+void client_raise(struct client *client, struct call *call, enum call_priority priority);
+
 /* What has been measured, for the file status. */
 struct client_state {
     int64_t requests;         /* tries that were sent */

@@ -66,6 +66,10 @@ static void finish(struct transfer *transfer)
     };
 
     try_end(transfer);
+    {
+        LOCK_SCOPE(&transfer->client->lock);
+        call->raised = false;
+    }
     call->done(call, &reply);
     api_answer_dispose(&transfer->answer);
     free(transfer);
@@ -145,13 +149,42 @@ static void gather(struct transfers *list, bool all, bool running, struct transf
     }
 }
 
+/* The priority that CALL has by now. Under the lock. */
+static enum call_priority priority_of(const struct call *call)
+{
+    return call->raised && call->raised_to < call->priority ? call->raised_to : call->priority;
+}
+
+/* Gives all calls the priorities that they were raised to. Under the lock. */
+static void raise_calls(struct client *client)
+{
+    for (struct transfer *transfer = client->running.first; transfer; transfer = transfer->next) {
+        client->running_count[transfer->call->priority]--;
+        transfer->call->priority = priority_of(transfer->call);
+        client->running_count[transfer->call->priority]++;
+    }
+    for (int i = 0; i < PRIORITIES; i++) {
+        for (struct transfer *transfer = client->waiting[i].first, *next; transfer;
+             transfer = next) {
+            next = transfer->next;
+            enum call_priority priority = priority_of(transfer->call);
+            if ((int)priority == i)
+                continue;
+            transfers_remove(&client->waiting[i], transfer);
+            transfer->call->priority = priority;
+            transfers_add(&client->waiting[priority], transfer);
+        }
+    }
+    client->waiting_until_ms = 0;
+}
+
 enum turn {
     TURN_ON,
     TURN_STOPPING, /* look again: an end may have submitted another call */
     TURN_ENDED,    /* nothing is left */
 };
 
-/* Takes in what was submitted, and ends what was cancelled. */
+/* Takes in what was submitted, raises what was raised, and ends what was cancelled. */
 static enum turn take_in(struct client *client)
 {
     struct transfers ending = {NULL, NULL};
@@ -159,12 +192,18 @@ static enum turn take_in(struct client *client)
     (void)pthread_mutex_lock(&client->lock);
     struct call *calls = STEAL(client->inbox);
     client->inbox_end = &client->inbox;
+    for (struct call *call = calls; call; call = call->next)
+        call->priority = priority_of(call);
     (void)pthread_mutex_unlock(&client->lock);
 
     take_calls(client, calls);
 
     (void)pthread_mutex_lock(&client->lock);
     bool stopping = client->stopping;
+    if (client->raises) {
+        client->raises = false;
+        raise_calls(client);
+    }
     if (client->cancels || stopping) {
         client->cancels = false;
         gather(&client->running, stopping, true, &ending);

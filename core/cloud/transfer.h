@@ -68,6 +68,7 @@ struct client {
     /* under the lock */
     struct call *inbox, **inbox_end; /* submitted, not yet seen by the thread */
     bool cancels;                    /* somebody has cancelled a call */
+    bool raises;                     /* or raised the priority of one */
     bool stopping;
     bool ended;  /* the thread does not take calls any more */
     int outside; /* calls that end in the threads that submit them, since ended */

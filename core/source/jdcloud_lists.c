@@ -28,13 +28,13 @@
 #define UNKNOWN_OWNER "unknown"
 
 struct page {
+    struct page *next; /* of list->asked */
     struct call call;
     struct listing *list;
     int number; /* from 0 */
 };
 
-static void ask_page(struct listing *list, int number, enum call_priority priority,
-                     int64_t deadline_ms);
+static void ask_page(struct listing *list, int number, int64_t deadline_ms);
 
 /* --- merging --- */
 
@@ -303,8 +303,9 @@ static void merge_done(struct job *job, int result)
         list->again = true;
         list->began_ns = text_now();
         list->total = -1;
+        list->priority = CALL_SOON;
     }
-    ask_page(list, 0, CALL_SOON, clock_now_ms() + cloud->timeout_ms);
+    ask_page(list, 0, clock_now_ms() + cloud->timeout_ms);
 }
 
 static void merge_list(struct listing *list)
@@ -361,6 +362,16 @@ static int count_record(const json_t *record, void *context)
     return 0;
 }
 
+/* PAGE is not asked for any more. Under the mutex. */
+static void forget_page(struct listing *list, const struct page *page)
+{
+    struct page **at = &list->asked;
+
+    while (*at != page)
+        at = &(*at)->next;
+    *at = page->next;
+}
+
 static void page_answered(struct call *call, const struct reply *reply)
 {
     struct page *page = CONTAINER_OF(call, struct page, call);
@@ -378,6 +389,7 @@ static void page_answered(struct call *call, const struct reply *reply)
         result = api_read_images(reply->body, count_record, NULL, &total, &count);
     {
         LOCK_SCOPE(&cloud->mutex);
+        forget_page(list, page);
         if (result == 0) {
             list->bodies[page->number] = json_deep_copy(reply->body);
             if (page->number == 0)
@@ -394,7 +406,7 @@ static void page_answered(struct call *call, const struct reply *reply)
         last = --list->pages_out == 0;
     }
     for (int i = first; i < first + more; i++)
-        ask_page(list, i, call->priority, call->deadline_ms);
+        ask_page(list, i, call->deadline_ms);
     call_dispose(&page->call);
     free(page);
     if (last)
@@ -416,8 +428,7 @@ static void miss_page(struct listing *list, int result)
         end_pages(list);
 }
 
-static void ask_page(struct listing *list, int number, enum call_priority priority,
-                     int64_t deadline_ms)
+static void ask_page(struct listing *list, int number, int64_t deadline_ms)
 {
     struct page *page = calloc(1, sizeof(*page));
     const char *image_source = list->received ? "shared" : "private";
@@ -429,10 +440,25 @@ static void ask_page(struct listing *list, int number, enum call_priority priori
     }
     page->list = list;
     page->number = number;
-    page->call.priority = priority;
     page->call.deadline_ms = deadline_ms;
     page->call.done = page_answered;
+    {
+        LOCK_SCOPE(&list->cloud->mutex);
+        page->call.priority = list->priority;
+        page->next = list->asked;
+        list->asked = page;
+    }
     client_submit(list->cloud->client, &page->call);
+}
+
+/* Somebody waits for LIST, which is being asked for. Under the mutex. */
+static void raise_list(struct listing *list, enum call_priority priority)
+{
+    if (priority >= list->priority)
+        return;
+    list->priority = priority;
+    for (struct page *page = list->asked; page; page = page->next)
+        client_raise(list->cloud->client, &page->call, priority);
 }
 
 void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority priority,
@@ -446,6 +472,8 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
         LOCK_SCOPE(&cloud->mutex);
         if (list->fetching) {
             jdcloud_wait(newer ? &list->next_waiters : &list->waiters, waiter);
+            if (waiter)
+                raise_list(list, priority);
             return;
         }
         list->bodies = calloc(1, sizeof(*list->bodies));
@@ -457,12 +485,13 @@ void jdcloud_fetch_list(struct jdcloud *cloud, bool received, enum call_priority
             list->pages = 1;
             list->pages_out = 1;
             list->total = -1;
+            list->priority = priority;
             list->result = 0;
             jdcloud_wait(&list->waiters, waiter);
         }
     }
     if (begun)
-        ask_page(list, 0, priority, now + cloud->timeout_ms);
+        ask_page(list, 0, now + cloud->timeout_ms);
     else
         jdcloud_end(waiter, -ENOMEM);
 }

@@ -373,6 +373,8 @@ void jdcloud_fetch_members(struct jdcloud *cloud, int64_t row, const char *id,
         image = jdcloud_image(cloud, row);
         if (image && image->fetching) {
             jdcloud_wait(newer ? &image->next_waiters : &image->waiters, waiter);
+            if (waiter)
+                client_raise(cloud->client, &image->call, priority);
             return;
         }
         if (image)

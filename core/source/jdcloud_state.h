@@ -50,6 +50,7 @@
 #define SENDS_MAX 3
 
 struct image_state;
+struct page;
 
 enum operation_state {
     OPERATION_WAITING,  /* for those before it */
@@ -121,6 +122,8 @@ struct listing {
     int64_t began_ns;
     int64_t confirmed_ns; /* 0 = never */
     int failed;           /* why its last refresh failed; 0 */
+    enum call_priority priority;
+    struct page *asked;   /* calls under way */
     int pages, pages_out; /* asked for; without an answer yet */
     json_t **bodies;      /* one a page */
     int64_t total;        /* as the first page said; -1 = unknown */

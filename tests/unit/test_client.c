@@ -165,6 +165,29 @@ static void background_leaves_half_of_the_connections_and_waits_for_others(void 
     cloud_close(&cloud);
 }
 
+static void background_that_somebody_waits_for_by_now_goes_as_others_do(void **state)
+{
+    static const struct cloud_answer script[] = {{.body = RESULT, .way = CLOUD_HANG}};
+    static struct ask background[6];
+    struct cloud cloud;
+
+    (void)state;
+    cloud_open_with(&cloud, script, COUNT_OF(script), (struct client_options){.connections = 4});
+    for (size_t i = 0; i < COUNT_OF(background); i++)
+        question_submit(&cloud, &background[i], CALL_BACKGROUND, LONG_MS);
+    cloud_server_wait(cloud.server, 2);
+    client_raise(cloud.client, &background[5].call, CALL_SOON); /* which waits: it goes */
+    cloud_server_wait(cloud.server, 3);
+    client_raise(cloud.client, &background[0].call, CALL_FIRST); /* which has gone: it makes room */
+    cloud_server_wait(cloud.server, 4);
+    cloud_server_release(cloud.server);
+    for (size_t i = 0; i < COUNT_OF(background); i++)
+        assert_done(ask_wait(&background[i]));
+    client_raise(cloud.client, &background[5].call, CALL_FIRST); /* too late: nothing happens */
+    assert_int_equal(cloud_server_requests(cloud.server), 6);
+    cloud_close(&cloud);
+}
+
 static void background_has_half_of_the_advertised_limit(void **state)
 {
     static const struct cloud_answer script[] = {
@@ -437,6 +460,7 @@ int main(void)
         cmocka_unit_test(connections_are_kept),
         cmocka_unit_test(many_calls_share_a_bounded_number_of_connections),
         cmocka_unit_test(background_leaves_half_of_the_connections_and_waits_for_others),
+        cmocka_unit_test(background_that_somebody_waits_for_by_now_goes_as_others_do),
         cmocka_unit_test(background_has_half_of_the_advertised_limit),
         cmocka_unit_test(after_a_rate_answer_nothing_is_asked_until_the_minute_ends),
         cmocka_unit_test(a_deadline_ends_a_call_that_is_not_answered),
