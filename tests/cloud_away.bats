@@ -58,11 +58,16 @@ all_end_with()
     # What is known is shown, and what is wanted already is a success.
     assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
     assert_equal "$(errno_of creat "$MNT/private/$CLOUD_WEB/shares/bob")" OK
-    assert_equal "$(errno_of stat "$MNT/private/$CLOUD_GOLDEN/shares/alice")" ENOENT
+    # "No" is not said of what was sent.
+    local no=ENOENT
+    status_is unsettled '0 changes' || no=$1
+    assert_equal "$(errno_of stat "$MNT/private/$CLOUD_GOLDEN/shares/alice")" $no
 }
 
+# mount_known [ARGS of mount_cloud]: with the shares of web read, and a deadline of a second.
 mount_known()
 {
+    [ $# -gt 0 ] || set -- -o timeout=1
     mount_cloud "$@"
     ls "$MNT/private/$CLOUD_WEB/shares" >/dev/null
     wait_for 5 quota_known
@@ -92,9 +97,10 @@ quota_known()
     mount_known
     tell set connections=blackhole
     tell drop-connections
-    all_end_with ETIMEDOUT 3000
+    all_end_with ETIMEDOUT 2000
     tell set connections=open
-    wait_for 10 online yes
+    touch "$MNT/private" # which need not wait for a probe
+    online yes
     agrees $CLOUD_GOLDEN $CLOUD_WEB
 }
 
@@ -102,9 +108,10 @@ quota_known()
     start_cloud
     mount_known
     tell set connections=hang
-    all_end_with ETIMEDOUT 3000
+    all_end_with ETIMEDOUT 2000
     tell set connections=open
-    wait_for 10 online yes
+    touch "$MNT/private" # which need not wait for a probe
+    online yes
 }
 
 @test "connections that are reset are EREMOTEIO within the deadline" {
@@ -112,9 +119,9 @@ quota_known()
     mount_known
     tell set connections=reset
     tell drop-connections
-    ends_with EREMOTEIO 3000 creat "$MNT/private/$CLOUD_GOLDEN/shares/alice"
-    ends_with EREMOTEIO 3000 unlink "$MNT/private/$CLOUD_WEB/shares/alice"
-    ends_with EREMOTEIO 3000 utime "$MNT/private" now
+    ends_with EREMOTEIO 2000 creat "$MNT/private/$CLOUD_GOLDEN/shares/alice"
+    ends_with EREMOTEIO 2000 unlink "$MNT/private/$CLOUD_WEB/shares/alice"
+    ends_with EREMOTEIO 2000 utime "$MNT/private" now
     tell set connections=open
     touch "$MNT/private"
     touch "$MNT/private/$CLOUD_GOLDEN/shares/carol"
@@ -125,22 +132,22 @@ quota_known()
     start_cloud
     mount_known
     tell fault describeImageMembers drip bytes_per_s=4
-    ends_with ETIMEDOUT 3000 utime "$MNT/private/$CLOUD_WEB/shares" now
+    ends_with ETIMEDOUT 2000 utime "$MNT/private/$CLOUD_WEB/shares" now
     assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
     tell clear
-    wait_for 10 online yes
+    touch "$MNT/private"
     tell fault shareImage drip bytes_per_s=4 applied=false
-    ends_with ETIMEDOUT 3000 creat "$MNT/private/$CLOUD_GOLDEN/shares/alice"
+    ends_with ETIMEDOUT 2000 creat "$MNT/private/$CLOUD_GOLDEN/shares/alice"
 }
 
 @test "lists that fail with 5xx fail the refresh within the deadline, and nothing is lost" {
     start_cloud
     mount_known
     tell fault '*' error row=internal
-    ends_with EREMOTEIO 3000 utime "$MNT/private" now
-    ends_with EREMOTEIO 3000 utime "$MNT/private/$CLOUD_WEB/shares" now
-    ends_with EREMOTEIO 3000 utime "$MNT/private/$CLOUD_WEB" now
-    ends_with EREMOTEIO 3000 utime "$MNT/shared" now
+    ends_with EREMOTEIO 2000 utime "$MNT/private" now
+    ends_with EREMOTEIO 2000 utime "$MNT/private/$CLOUD_WEB/shares" now
+    ends_with EREMOTEIO 2000 utime "$MNT/private/$CLOUD_WEB" now
+    ends_with EREMOTEIO 2000 utime "$MNT/shared" now
     assert_equal "$(ls "$MNT/private" | wc -l)" 5
     assert_equal "$(listed $CLOUD_WEB)" $'alice\nbob'
     tell clear
@@ -173,7 +180,7 @@ quota_known()
 
 @test "a certificate that is expired, of another host, or of an unknown authority is EPROTO" {
     start_cloud --tls
-    mount_known -o "cacert=$CLOUD_CA"
+    mount_known -o "cacert=$CLOUD_CA,timeout=1"
     for certificate in expired wrong-name unknown-ca; do
         tell set certificate=$certificate
         tell drop-connections
@@ -181,7 +188,7 @@ quota_known()
         assert_failure 1
         all_end_with EPROTO 2500
         tell set certificate=good
-        wait_for 10 online yes
+        touch "$MNT/private" # which need not wait for a probe
     done
     touch "$MNT/private/$CLOUD_GOLDEN/shares/alice"
     assert_cloud_shares $CLOUD_GOLDEN alice

@@ -430,6 +430,10 @@ static int refusal_of_errno(int error)
         return REFUSAL_SERVICE_NO_NETWORK;
     case ETIMEDOUT:
         return REFUSAL_SERVICE_TIMEOUT;
+    case ECONNRESET: /* as soon as it was there: somebody is */
+    case ECONNABORTED:
+    case EPIPE:
+        return REFUSAL_SERVICE_FAILED;
     default:
         return REFUSAL_SERVICE_NO_HOST;
     }
