@@ -41,7 +41,7 @@ missing()
     within 3 'the share, by stat' [ -e "$GOLDEN/carol" ]
     within 3 'the cancel, by stat' missing "$WEB/alice"
     # Two round trips, and the tools.
-    [ $(($(now_ms) - start)) -le 1400 ]
+    [ $(($(now_ms) - start)) -le 1800 ]
     lists "$GOLDEN" carol
     lists . carol
     lists_not "$WEB" alice

@@ -13,6 +13,9 @@
 
 #define NANOSECONDS_MS 1000000LL
 
+/* Shares that are opened for the first time are looked at so soon, those of a sweep together. */
+#define FIRST_LOOK_MS 1000
+
 void jdcloud_submit(struct jdcloud *cloud, struct job *job)
 {
     job->next = NULL;
@@ -407,10 +410,11 @@ static void visit_shares(struct jdcloud *cloud, struct view *view, struct refres
         struct image_state *state = jdcloud_image(cloud, image.row);
         int64_t now = clock_now_ms();
         /* Its limit is to be known, and its members are due when they have grown old. */
-        if (state && (state->opened_ms == 0 || now - state->opened_ms >= IN_USE_MS))
-            jdcloud_look_after(cloud, cloud->refresh_ms - age_ms < AGAIN_MS / 2
-                                          ? cloud->refresh_ms - age_ms
-                                          : AGAIN_MS / 2);
+        if (state && (state->opened_ms == 0 || now - state->opened_ms >= IN_USE_MS)) {
+            int64_t due_ms = cloud->refresh_ms - age_ms;
+            jdcloud_look_after(cloud,
+                               due_ms > 0 && due_ms < FIRST_LOOK_MS ? due_ms : FIRST_LOOK_MS);
+        }
         if (state)
             state->opened_ms = now;
         away = cloud->away;

@@ -240,6 +240,8 @@ static void tend_in_use(struct keeper *keeper)
     struct in_use found[IN_USE_MAX];
     int64_t now_ns = text_now();
     int64_t next_ns = INT64_MAX;
+    /* Those that are due soon go along: not every one has a look of its own. */
+    int64_t together_ns = cloud->refresh_ms * 1000000 / 20;
     bool all = false;
 
     {
@@ -256,7 +258,7 @@ static void tend_in_use(struct keeper *keeper)
             image.owner != cloud->catalog->account)
             continue;
         int64_t due = due_ns(cloud, &image, found[i].asked_ns);
-        if (all || due <= now_ns) /* its end says when the next is due */
+        if (all || due <= now_ns + together_ns) /* its end says when the next is due */
             jdcloud_fetch_members(cloud, image.row, image.id, CALL_BACKGROUND, false, false, NULL);
         else if (due < next_ns)
             next_ns = due;
