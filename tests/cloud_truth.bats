@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2012,SC2086  # ls is tested here; ids of images need no quotes
+# shellcheck disable=SC2012,SC2034,SC2086  # ls is tested here; ids of images need no quotes
 # Nothing is lost, and nothing invented: what touch and rm say holds, whatever happens on the way; and where
 # nobody knows what became of a change, it is found out.
 
@@ -141,16 +141,20 @@ assert_settled()
 
 @test "rm -f after Ctrl-C on a touch waits for what became of it, and cancels" {
     mount_read -o timeout=5
-    tell fault shareImage delay ms=500
+    tell fault shareImage hang
     env --default-signal=INT touch "$GOLDEN/alice" 3>&- &
     pid=$!
-    wait_for 5 request_seen shareImage
+    wait_for 5 requests_held 1
     kill -INT $pid
     status=0
     wait $pid || status=$?
     assert_equal $status 130
-    assert_equal "$(cloud_shares $CLOUD_GOLDEN)" ''
-    rm -f "$GOLDEN/alice"
+    rm -f "$GOLDEN/alice" 3>&- &
+    pid=$!
+    wait_for 5 members_asked
+    # Only now is it carried out.
+    tell share $CLOUD_GOLDEN alice
+    wait $pid
     assert_cloud_shares $CLOUD_GOLDEN
     assert_equal "$(requests_count unShareImage)" 1
 }
@@ -164,10 +168,9 @@ assert_settled()
     assert_equal "$(requests_count shareImage)" 1
 }
 
-# request_seen OPERATION: the cloud has got one.
-request_seen()
+members_asked()
 {
-    [ "$(requests_count "$1")" -gt 0 ]
+    [ "$(requests_count describeImageMembers image=$CLOUD_GOLDEN)" -gt 0 ]
 }
 
 @test "the opposite of what is unsettled fails until that is known, and what is done then holds" {
