@@ -77,6 +77,7 @@ const char *registry_file(const struct registry *registry, const char *name, con
     static char path[PATH_MAX];
 
     (void)snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 300, registry->directory, name);
+    (void)unlink(path); /* one that is there may be read-only, which binds all but root */
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
