@@ -475,6 +475,30 @@ as_installed()
     assert_not_exists "$MNT/private/$IMG_GOLDEN/shares/alice"
 }
 
+@test "Ctrl-C frees a touch and a mkdir though another touch goes on waiting for the lock" {
+    mount_here
+    hold_lock
+    TOUCHES=()
+    touch_later "$IMG_GOLDEN/shares/alice"
+    wait_for 5 lock_awaited
+    touch_later "$IMG_BARE/shares/alice"
+    wait_for 5 touch_waits "${TOUCHES[1]}"
+    env --default-signal=INT mkdir "$MNT/private/new" 2>>"$PLACE/touches" 3>&- &
+    made=$!
+    sleep 0.2
+    begin=$(now_ms)
+    kill -INT "${TOUCHES[1]}" $made
+    wait "${TOUCHES[1]}" && fail 'a touch exited with 0'
+    wait $made && fail 'mkdir exited with 0'
+    took=$(($(now_ms) - begin))
+    [ "$took" -le 1200 ] || fail "freed after $took ms"
+    touch_waits "${TOUCHES[0]}"
+    release_lock
+    wait "${TOUCHES[0]}"
+    assert_equal "$(shares_of "$IMG_GOLDEN")" alice
+    assert_equal "$(shares_of "$IMG_BARE")" ''
+}
+
 @test "Ctrl-C frees eight touches on one image within 2 s" {
     mount_here
     hold_lock

@@ -170,6 +170,14 @@ static struct change *change_of_job(struct job *job)
     return CONTAINER_OF(job, struct change, job);
 }
 
+/* Whether the caller who would hear of the refusal has gone. */
+static bool other_given_up(struct job *job)
+{
+    struct change *change = change_of_job(job);
+
+    return change->interrupted && change->interrupted(change);
+}
+
 static int other_run(struct job *job, struct connection *connection, int64_t now)
 {
     (void)connection;
@@ -181,7 +189,7 @@ static void other_record(struct job *job, struct connection *connection, int64_t
 {
     struct change *change = change_of_job(job);
 
-    catalog_record_refused(change->catalog, connection, change, job->result, now, NULL);
+    catalog_record_refused(change->catalog, connection, change, change->refusal, now, NULL);
 }
 
 /* However the record went: the caller hears why the call was refused. */
@@ -211,7 +219,10 @@ void catalog_change(struct catalog *catalog, struct change *change)
         break;
     case CHANGE_OTHER:
     default:
-        change->job = (struct job){.run = other_run, .record = other_record, .done = other_done};
+        change->job = (struct job){.given_up = other_given_up,
+                                   .run = other_run,
+                                   .record = other_record,
+                                   .done = other_done};
         writer_submit(catalog->writer, &change->job);
         break;
     }

@@ -62,22 +62,76 @@ void writer_stop(struct writer *writer)
     atomic_store(&writer->stopping, true);
 }
 
-/* A batch waits in vain when the daemon ends, or when nobody waits for any of it. */
 struct batch {
     struct writer *writer;
     struct job *jobs;
 };
 
+static void end_all(struct job *jobs)
+{
+    while (jobs) {
+        struct job *job = jobs;
+        jobs = job->next;
+        job->done(job, job->result);
+    }
+}
+
+/* Takes out of the list that begins at *AT those for whom nobody waits, with their result. *AT is
+ * then where the list ends. */
+static struct job *take_given_up(struct job ***at)
+{
+    struct job *taken = NULL;
+    struct job **last = &taken;
+
+    while (**at) {
+        struct job *job = **at;
+        if (!job->given_up || !job->given_up(job)) {
+            *at = &job->next;
+            continue;
+        }
+        **at = job->next;
+        job->next = NULL;
+        job->result = -REFUSAL_INTERRUPTED;
+        *last = job;
+        last = &job->next;
+    }
+    return taken;
+}
+
+/* The same for what has queued behind the batch. No lock is held while the jobs are asked: what they
+ * ask may have a lock of its own. */
+static struct job *take_queued(struct writer *writer)
+{
+    (void)pthread_mutex_lock(&writer->mutex);
+    struct job *rest = STEAL(writer->first);
+    struct job **end = &rest;
+    writer->last = &writer->first;
+    (void)pthread_mutex_unlock(&writer->mutex);
+    struct job *taken = take_given_up(&end);
+
+    if (rest) { /* goes before what has come meanwhile */
+        (void)pthread_mutex_lock(&writer->mutex);
+        *end = writer->first;
+        if (!writer->first)
+            writer->last = end;
+        writer->first = rest;
+        (void)pthread_mutex_unlock(&writer->mutex);
+    }
+    return taken;
+}
+
+/* A batch waits in vain when the daemon ends, or when nobody waits for any of it. Whoever has given
+ * up meanwhile, in the batch or behind it, does not wait for the others. */
 static bool batch_given_up(void *context)
 {
-    const struct batch *batch = context;
+    struct batch *batch = context;
+    struct job **end = &batch->jobs;
 
     if (atomic_load(&batch->writer->stopping))
         return true;
-    for (struct job *job = batch->jobs; job; job = job->next)
-        if (!job->given_up || !job->given_up(job))
-            return false;
-    return true;
+    end_all(take_given_up(&end));
+    end_all(take_queued(batch->writer));
+    return !batch->jobs;
 }
 
 static void rollback(struct connection *connection)
@@ -191,22 +245,18 @@ static void run_batch(struct writer *writer, struct job *jobs)
     struct batch batch = {.writer = writer, .jobs = jobs};
     int result = lock_acquire(writer->lock_fd, LOCK_WAIT_MS, batch_given_up, &batch);
 
-    for (struct job *job = jobs; job; job = job->next)
+    for (struct job *job = batch.jobs; job; job = job->next)
         job->result = 0;
     if (result == 0) {
-        commit_batch(writer, jobs);
+        commit_batch(writer, batch.jobs);
         lock_release(writer->lock_fd);
     } else {
-        for (struct job *job = jobs; job; job = job->next)
+        for (struct job *job = batch.jobs; job; job = job->next)
             job->result = result == -EINTR       ? -REFUSAL_INTERRUPTED
                           : result == -ETIMEDOUT ? -REFUSAL_STORE_LOCKED
                                                  : -REFUSAL_STORE_DAMAGED;
     }
-    while (jobs) {
-        struct job *job = jobs;
-        jobs = job->next;
-        job->done(job, job->result);
-    }
+    end_all(batch.jobs);
 }
 
 void writer_submit(struct writer *writer, struct job *job)

@@ -24,8 +24,9 @@ struct job {
     int result;       /* the writer's */
     bool lazy;        /* its change need not be on the disk when done() is called */
 
-    /* Whether nobody waits for it any more; asked just before run(), in the committing thread. A
-     * job given up is not run, and ends with -REFUSAL_INTERRUPTED. May be NULL. */
+    /* Whether nobody waits for it any more; asked just before run(), and now and then while another
+     * process has the lock, in the committing thread. A job given up is not run, and ends with
+     * -REFUSAL_INTERRUPTED, within a second also where others go on waiting. May be NULL. */
     bool (*given_up)(struct job *job);
 
     /* Makes the change inside the transaction. Returns 0 if it changed something, 1 if there was

@@ -130,6 +130,14 @@ static void a_writer_that_is_stopped_does_not_wait_for_another_process(void **st
     assert_int_equal(waitpid(holder, NULL, 0), holder);
 }
 
+static void *submit_list(void *context)
+{
+    struct task *first = context;
+
+    writer_submit_all(task_writer, &first->job);
+    return NULL;
+}
+
 static atomic_bool nobody_waits;
 
 static bool until_nobody_waits(struct job *job)
@@ -165,6 +173,43 @@ static void a_wait_ends_when_the_last_caller_has_gone(void **state)
     assert_int_equal(task_rows(state, "*"), 1);
 }
 
+static void who_is_not_waited_for_any_more_is_let_go_though_others_still_wait(void **state)
+{
+    pid_t holder = start_holder(state, 60000);
+    struct task first; /* of the batch that waits for the lock */
+    struct task second;
+    struct task queued; /* behind that batch */
+    pthread_t thread;
+
+    atomic_store(&nobody_waits, false);
+    task_init(&first, "first", 0);
+    task_init(&second, "second", 0);
+    task_init(&queued, "queued", 0);
+    second.job.given_up = until_nobody_waits;
+    queued.job.given_up = until_nobody_waits;
+    first.job.next = &second.job;
+    assert_int_equal(pthread_create(&thread, NULL, submit_list, &first), 0);
+    (void)usleep(200 * 1000);
+    writer_submit(task_writer, &queued.job);
+    assert_int_equal(first.dones + second.dones + queued.dones, 0);
+    atomic_store(&nobody_waits, true);
+    for (int waited = 0; waited < SOON_MS && second.dones + queued.dones < 2; waited++)
+        (void)usleep(1000);
+    assert_int_equal(second.dones, 1);
+    assert_int_equal(queued.dones, 1);
+    assert_int_equal(first.dones, 0);
+    assert_refused(second.result, "interrupted");
+    assert_refused(queued.result, "interrupted");
+
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(second.dones + queued.dones, 2);
+    assert_int_equal(second.runs + queued.runs, 0);
+    assert_done(first.result);
+    assert_int_equal(task_rows(state, "*"), 1);
+}
+
 #define WRITER_TEST(name) cmocka_unit_test_setup_teardown(name, task_setup, task_teardown)
 
 int main(void)
@@ -174,6 +219,7 @@ int main(void)
         WRITER_TEST(no_job_of_busy_processes_hears_that_the_store_is_busy),
         WRITER_TEST(a_writer_that_is_stopped_does_not_wait_for_another_process),
         WRITER_TEST(a_wait_ends_when_the_last_caller_has_gone),
+        WRITER_TEST(who_is_not_waited_for_any_more_is_let_go_though_others_still_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
