@@ -126,6 +126,14 @@ int mount_view(struct mount *mount, struct view **out)
     return 0;
 }
 
+void mount_open_view(struct mount *mount)
+{
+    struct view *view = NULL;
+
+    if (mount_view(mount, &view) < 0)
+        return;
+}
+
 double mount_timeout(const struct mount *mount)
 {
     int64_t until_ns = atomic_load_explicit(&mount->short_until_ns, memory_order_relaxed);

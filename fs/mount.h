@@ -68,6 +68,10 @@ void mount_dispose(struct mount *mount);
 /* The calling thread's view. 0 with *OUT set, or a negative refusal/errno. */
 int mount_view(struct mount *mount, struct view **out) MUST_CHECK;
 
+/* Opens the calling thread's view before it is needed: all threads then read the same file, should
+ * another take its place later. What fails here is told by mount_view(). */
+void mount_open_view(struct mount *mount);
+
 /* The time for which the kernel may keep an entry or attributes, in seconds. */
 double mount_timeout(const struct mount *mount);
 

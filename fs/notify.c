@@ -301,6 +301,7 @@ static void *namer_main(void *context)
 {
     struct notifier *notifier = context;
 
+    mount_open_view(notifier->mount);
     (void)pthread_mutex_lock(&notifier->mutex);
     while (!atomic_load(&notifier->stopping)) {
         struct waiting *waiting = take_waiting(notifier);

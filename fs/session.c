@@ -52,6 +52,7 @@ static void *worker_main(void *context)
     struct fuse_session *fuse = session->mount.session;
     struct fuse_buf buffer = {.mem = NULL};
 
+    mount_open_view(&session->mount);
     while (!fuse_session_exited(fuse)) {
         int received = fuse_session_receive_buf(fuse, &buffer);
         if (received == -EINTR)

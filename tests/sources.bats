@@ -213,6 +213,32 @@ assert_images()
     wait_for 5 mounts_daemon_gone "$pid"
 }
 
+@test "a registry that is replaced or removed under a mount is not written to, and nobody reads from two" {
+    mount_source "$REGISTRY"
+    share=$MNT/private/$IMG_MYSQL/shares
+    mkdir "$PLACE/away"
+    mv "$REGISTRY"* "$PLACE/away"
+    "$IMGSHARE" init "$REGISTRY" --account other --account alice
+    # Every thread of the mount has had to do with it.
+    run xargs -P 8 -n 1 ls -f <<<"$(yes "$share" | head -n 64)"
+    assert_success
+    assert_equal "$(printf '%s\n' "${lines[@]}" | grep -cx alice)" 64
+
+    assert_equal "$(errno_of creat "$share/carol")" EIO
+    assert_equal "$(errno_of unlink "$share/alice")" EIO
+    run rm -f "$share/alice"
+    assert_failure 1
+    grep '^last_error: .* EIO: the file of the store was moved, removed or replaced' "$MNT/status"
+    grep 'code=store-replaced' "$MNT/events"
+    rm "$REGISTRY"*
+    assert_equal "$(errno_of creat "$share/carol")" EIO
+    # Back in its place it is the same one.
+    mv "$PLACE/away/"* "$PLACE"
+    touch "$share/carol"
+    unmount "$MNT"
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob\ncarol'
+}
+
 # --- rights ---
 
 @test "a registry that may not be read is refused by that reason" {

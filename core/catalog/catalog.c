@@ -329,7 +329,8 @@ void catalog_record_refused(struct catalog *catalog, struct connection *connecti
     };
     uint64_t key = fold_key(change->verb, change->image, change->name, result, change->caller.uid);
 
-    if (row && (row->refusal == REFUSAL_STORE_FULL || row->refusal == REFUSAL_STORE_DAMAGED))
+    if (row && (row->refusal == REFUSAL_STORE_FULL || row->refusal == REFUSAL_STORE_DAMAGED ||
+                row->refusal == REFUSAL_STORE_REPLACED))
         catalog_note_error(catalog, result);
     int written = 0;
     if (fold_admit(&catalog->fold, key, now, &event.repeated))

@@ -89,6 +89,15 @@ int connection_error(const struct connection *connection, int rc)
     }
 }
 
+bool connection_has_moved(const struct connection *connection)
+{
+    int moved = 0;
+
+    return sqlite3_file_control(connection->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
+               SQLITE_OK &&
+           moved != 0;
+}
+
 int connection_exec(struct connection *connection, const char *sql)
 {
     int rc = sqlite3_exec(connection->db, sql, NULL, NULL, NULL);

@@ -42,6 +42,9 @@ void connection_close(struct connection *connection);
 /* Runs SQL that returns no rows. Returns 0 or a negative refusal/errno. */
 int connection_exec(struct connection *connection, const char *sql) MUST_CHECK;
 
+/* Whether the file is not at its path any more: what is written to it, nobody would find. */
+bool connection_has_moved(const struct connection *connection);
+
 /* What the SQLite code RC of this connection means to a caller: -REFUSAL_STORE_FULL,
  * -REFUSAL_STORE_DAMAGED, -REFUSAL_READ_ONLY, or -ENOMEM. */
 int connection_error(const struct connection *connection, int rc);

@@ -205,7 +205,9 @@ static void commit_batch(struct writer *writer, struct job *jobs)
 
     for (struct job *job = jobs; job; job = job->next)
         lazy = lazy && job->lazy;
-    int result = lazy ? set_lazy(connection, true) : 0;
+    int result = connection_has_moved(connection) ? -REFUSAL_STORE_REPLACED
+                 : lazy                           ? set_lazy(connection, true)
+                                                  : 0;
     if (result == 0)
         result = statement_run(connection, STATEMENT_BEGIN, "");
     if (result < 0) {

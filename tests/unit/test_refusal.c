@@ -48,6 +48,7 @@ static const struct promise {
     {REFUSAL_READ_ONLY, "read-only", EROFS, BOTH | KERNEL},
     {REFUSAL_STORE_FULL, "store-full", ENOSPC, BOTH},
     {REFUSAL_STORE_DAMAGED, "store-damaged", EIO, BOTH},
+    {REFUSAL_STORE_REPLACED, "store-replaced", EIO, BOTH},
     {REFUSAL_STORE_LOCKED, "store-locked", ETIMEDOUT, BOTH},
     {REFUSAL_INTERRUPTED, "interrupted", EINTR, BOTH},
     {REFUSAL_SERVICE_BUSY, "service-busy", EBUSY, BOTH},
