@@ -106,7 +106,10 @@ int mount_view(struct mount *mount, struct view **out)
 
     if (view) {
         *out = view;
-        return 0;
+        if (view_renew(view) == 0)
+            return 0;
+        catalog_note_error(mount->catalog, -REFUSAL_STORE_DAMAGED);
+        return -REFUSAL_STORE_DAMAGED;
     }
     view = calloc(1, sizeof(*view));
     if (!view)

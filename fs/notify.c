@@ -35,8 +35,9 @@ struct notifier {
     pthread_t namer;
 
     /* The poller's. */
-    int64_t version; /* of the file, when it was last looked at */
-    int64_t known;   /* the feed's row up to which all was told */
+    int64_t version;   /* of the file, when it was last looked at */
+    uint64_t renewals; /* of the view, then */
+    int64_t known;     /* the feed's row up to which all was told */
 
     pthread_mutex_t mutex;
     pthread_cond_t news;   /* something waits, or the end has come */
@@ -205,16 +206,17 @@ static bool put_off(struct notifier *notifier, const struct feed_row *row)
     return true;
 }
 
-/* Reads and tells what is new in the feed. */
-static void tell_news(struct notifier *notifier, struct view *view)
+/* Reads and tells what is new in the feed. 0, or a negative refusal/errno where not all was read. */
+static int tell_news(struct notifier *notifier, struct view *view)
 {
     CLEANUP_FREE struct feed_row *rows = calloc(BATCH, sizeof(*rows));
     struct connection *connection = &view->connection;
     int64_t oldest = 0;
     int count = 0;
 
-    if (!rows || feed_oldest(connection, &oldest) < 0)
-        return;
+    int result = rows ? feed_oldest(connection, &oldest) : -ENOMEM;
+    if (result < 0)
+        return result;
     if (oldest > notifier->known + 1) {
         notifier->known = oldest - 1;
         handle_gap(notifier);
@@ -233,6 +235,7 @@ static void tell_news(struct notifier *notifier, struct view *view)
         if (count < BATCH)
             break;
     }
+    return count < 0 ? count : 0;
 }
 
 static void *poller_main(void *context)
@@ -248,12 +251,16 @@ static void *poller_main(void *context)
         if (poll(&poll_fd, 1, POLL_MS) > 0 && read(notifier->wake_fd, &wakes, sizeof(wakes)) < 0 &&
             errno != EAGAIN)
             break;
-        if (!view && mount_view(notifier->mount, &view) < 0)
+        if (mount_view(notifier->mount, &view) < 0)
             continue;
-        if (feed_version(&view->connection, &version) < 0 || version == notifier->version)
+        /* The version is the connection's own: that of another one says nothing. */
+        if (feed_version(&view->connection, &version) < 0 ||
+            (version == notifier->version && view->renewals == notifier->renewals))
             continue;
+        if (tell_news(notifier, view) < 0)
+            continue; /* later: nobody else will say it */
         notifier->version = version;
-        tell_news(notifier, view);
+        notifier->renewals = view->renewals;
     }
     return NULL;
 }

@@ -17,6 +17,9 @@ setup()
 teardown()
 {
     unmount_all
+    if [ -d "$BATS_TEST_TMPDIR/shelf" ] && mountpoint -q "$BATS_TEST_TMPDIR/shelf"; then
+        wait_for 5 umount "$BATS_TEST_TMPDIR/shelf"
+    fi
     if [ -d "$BATS_TEST_TMPDIR/disk" ] && mountpoint -q "$BATS_TEST_TMPDIR/disk"; then
         wait_for 5 umount "$BATS_TEST_TMPDIR/disk"
     fi
@@ -342,6 +345,46 @@ registry"
     assert_equal "$(errno_of unlink "$MNT/private/$IMG_MYSQL/shares/alice")" EROFS
     assert_equal "$(grep ^access "$MNT/status")" 'access: read-only'
     assert_equal "$(ls "$PLACE/disk")" registry
+}
+
+@test "a mount on a read-only file system sees what others write to the registry elsewhere" {
+    local reader
+
+    new_disk 4m
+    mkdir "$PLACE/shelf"
+    mount --bind "$PLACE/disk" "$PLACE/shelf"
+    mount -o remount,bind,ro "$PLACE/shelf"
+    mount_source "$PLACE/shelf/registry"
+    reader=$MNT
+    assert_equal "$(ls "$reader/private/$IMG_MYSQL/shares")" $'alice\nbob'
+    assert_equal "$(cat "$reader/private/$IMG_MYSQL/quota")" 2/20
+    assert_not_exists "$reader/private/$IMG_MYSQL/shares/carol"
+    # The log of a mount that is at work.
+    MNT=$PLACE/writer
+    mkdir "$MNT"
+    clear_later "$MNT"
+    mount_source "$REGISTRY"
+    touch "$MNT/private/$IMG_MYSQL/shares/carol"
+    wait_for 2 [ -e "$reader/private/$IMG_MYSQL/shares/carol" ]
+    assert_equal "$(cat "$reader/private/$IMG_MYSQL/quota")" 3/20
+    rm "$MNT/private/$IMG_MYSQL/shares/alice"
+    wait_for 2 [ ! -e "$reader/private/$IMG_MYSQL/shares/alice" ]
+    assert_equal "$(ls "$reader/private/$IMG_MYSQL/shares")" $'bob\ncarol'
+    unmount "$MNT"
+    assert_equal "$(ls "$reader/private/$IMG_MYSQL/shares")" $'bob\ncarol'
+    unmount "$reader"
+
+    # The file itself, by a program that has ended since.
+    sqlite3 "$REGISTRY" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+    rm -f "$REGISTRY"-{wal,shm}
+    MNT=$reader
+    mount_source "$PLACE/shelf/registry"
+    assert_equal "$(ls "$reader/private/$IMG_MYSQL/shares")" $'bob\ncarol'
+    assert_not_exists "$reader/private/img-new0000001"
+    echo '{"imageId": "img-new0000001", "name": "new", "status": "ready", "pins": ["alice"]}' |
+        "$IMGSHARE" import "$REGISTRY" - --owner jcloud-demo
+    wait_for 2 [ -e "$reader/private/img-new0000001/shares/alice" ]
+    assert_images 20
 }
 
 @test "a registry whose program was killed can be listed from a read-only file system" {

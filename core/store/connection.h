@@ -22,7 +22,7 @@
 enum connection_mode {
     CONNECTION_READ_WRITE,
     CONNECTION_READ_ONLY, /* beside writers: needs the -shm file */
-    CONNECTION_IMMUTABLE, /* no writer can exist: nothing beside the file is needed */
+    CONNECTION_IMMUTABLE, /* while nobody writes: nothing beside the file is needed */
 };
 
 struct connection {

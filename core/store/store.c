@@ -67,8 +67,7 @@ int store_create(const char *path, const char *source, int64_t limit, enum snaps
     return -refusal_errno(result);
 }
 
-/* Whether a writer's log lies beside PATH: its content would be missed by an immutable reader. */
-static bool has_log(const char *path)
+bool store_has_log(const char *path)
 {
     CLEANUP_BUFFER struct buffer log = BUFFER_INIT(1 << 16);
     struct stat status;
@@ -144,7 +143,7 @@ static int open_best(struct store *store, struct buffer *error)
     /* A reader makes side files and cannot remove them: not where it would read damage, too. */
     if (result != -EIO)
         result = open_mode(store, CONNECTION_READ_ONLY, &second);
-    if (result < 0 && result != -EINVAL && !has_log(store->path)) {
+    if (result < 0 && result != -EINVAL && !store_has_log(store->path)) {
         buffer_clear(&second);
         result = open_mode(store, CONNECTION_IMMUTABLE, &second);
     }

@@ -33,6 +33,9 @@ int store_open(const char *path, struct store *store, struct buffer *error) MUST
  * would not reach its cloud. */
 int store_open_any(const char *path, struct store *store, struct buffer *error) MUST_CHECK;
 
+/* Whether a writer's log lies beside PATH: its content would be missed by an immutable reader. */
+bool store_has_log(const char *path);
+
 void store_close(struct store *store);
 
 /* Finds the account PIN, or the only one there is when PIN is NULL; its row and its pin. Returns 0,

@@ -2,22 +2,87 @@
 #include "core/store/view.h"
 
 #include "core/rules/refusal.h"
+#include "core/store/store.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Upper levels of the trees stay in it, leaves come from the kernel's page cache. With a view a
  * thread, this is what bounds the daemon's memory. */
 #define VIEW_CACHE_KIB 384
 
+static struct view_look look_at(const char *path)
+{
+    struct stat status;
+    struct view_look look = {.has_log = store_has_log(path)};
+
+    if (stat(path, &status) == 0) {
+        look.device = status.st_dev;
+        look.inode = status.st_ino;
+        look.size = status.st_size;
+        look.changed = status.st_mtim;
+    }
+    return look;
+}
+
+static bool is_same(const struct view_look *a, const struct view_look *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec &&
+           a->has_log == b->has_log;
+}
+
+/* Opens the file of an immutable view. A log that has come since means a writer, whose side files
+ * serve readers as well. */
+static int open_unlocked(struct view *view, struct buffer *error)
+{
+    struct view_look look = look_at(view->path); /* before: what changes now is seen next time */
+    enum connection_mode mode = look.has_log ? CONNECTION_READ_ONLY : CONNECTION_IMMUTABLE;
+    struct connection connection;
+    int result = connection_open(&connection, view->path, mode, VIEW_CACHE_KIB, error);
+
+    if (result < 0)
+        return result;
+    result = connection_exec(&connection, "SELECT 1 FROM setting LIMIT 1"); /* reads the file */
+    if (result < 0) {
+        buffer_printf(error, "%s: %s", view->path, connection_message(&connection));
+        connection_close(&connection);
+        return -refusal_errno(result);
+    }
+    connection_close(&view->connection);
+    view->connection = connection;
+    view->mode = mode;
+    view->look = look;
+    return 0;
+}
+
 int view_open(struct view *view, const char *path, enum connection_mode mode, int64_t account,
               const char *pin, struct buffer *error)
 {
+    memset(view, 0, sizeof(*view));
+    view->path = path;
+    view->mode = mode == CONNECTION_READ_WRITE ? CONNECTION_READ_ONLY : mode;
     view->account = account;
     (void)snprintf(view->pin, sizeof(view->pin), "%s", pin);
-    return connection_open(&view->connection, path,
-                           mode == CONNECTION_READ_WRITE ? CONNECTION_READ_ONLY : mode,
-                           VIEW_CACHE_KIB, error);
+    return mode == CONNECTION_IMMUTABLE
+               ? open_unlocked(view, error)
+               : connection_open(&view->connection, path, view->mode, VIEW_CACHE_KIB, error);
+}
+
+int view_renew(struct view *view)
+{
+    CLEANUP_BUFFER struct buffer unheard = BUFFER_INIT(1024);
+
+    if (view->mode != CONNECTION_IMMUTABLE)
+        return 0;
+    struct view_look look = look_at(view->path);
+    if (is_same(&look, &view->look))
+        return 0;
+    int result = open_unlocked(view, &unheard);
+    if (result == 0)
+        view->renewals++;
+    return result;
 }
 
 void view_close(struct view *view)

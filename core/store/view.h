@@ -16,10 +16,26 @@
 #include "core/rules/rules.h"
 #include "core/store/connection.h"
 
+#include <sys/types.h>
+#include <time.h>
+
 #define VIEW_NAME_SIZE (TEXT_NAME_MAX + 1)
+
+/* What a file of which no lock and no log tells looked like. */
+struct view_look {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+    bool has_log; /* a writer's, with something in it */
+};
 
 struct view {
     struct connection connection;
+    const char *path; /* borrowed */
+    enum connection_mode mode;
+    struct view_look look; /* of an immutable one, when it was opened */
+    uint64_t renewals;
     int64_t account;          /* row */
     char pin[VIEW_NAME_SIZE]; /* of the account */
 };
@@ -94,10 +110,16 @@ struct view_entry {
 /* Called for each entry; returns 0 to go on, or anything else to stop. */
 typedef int (*view_visit)(const struct view_entry *entry, void *context);
 
-/* Opens a view of PATH for the account PIN, whose row is ACCOUNT. Returns 0 or a negative errno
- * with ERROR set. */
+/* Opens a view of PATH (which must outlive it) for the account PIN, whose row is ACCOUNT. Returns 0
+ * or a negative errno with ERROR set. */
 int view_open(struct view *view, const char *path, enum connection_mode mode, int64_t account,
               const char *pin, struct buffer *error) MUST_CHECK;
+/* Looks whether the file of an immutable view has changed, which SQLite then never notices, and if
+ * so opens it anew and counts that in view->renewals: where its directory cannot be written by us,
+ * somebody else may yet do so. Between two calls, no statement open. Returns 0 or a negative errno,
+ * upon which the view is what it was. */
+int view_renew(struct view *view) MUST_CHECK;
+
 void view_close(struct view *view);
 
 int view_account(struct view *view, struct view_account *out) MUST_CHECK;
