@@ -195,6 +195,157 @@ quickstart()
     refute is_mounted "$MNT"
 }
 
+# --- installing ---
+
+# fakes UID: a PATH whose commands pretend that the user is UID and that the libraries of MISSING are
+# not there until apt-get installs them. What is called as root is written down in PLACE/called.
+# shellcheck disable=SC2016
+fakes()
+{
+    local uid=$1 bin=$PLACE/bin
+
+    mkdir "$bin"
+    export PLACE MISSING='jansson=libjansson-dev fuse3=libfuse3-dev'
+    printf '#!/bin/sh\n[ "$*" = -u ] && echo %s || exec /usr/bin/id "$@"\n' "$uid" >"$bin/id"
+    cat >"$bin/pkg-config" <<'END'
+#!/bin/bash
+for each in $MISSING; do
+    [ "$*" != "--exists ${each%=*}" ] || grep -qs "install .*${each#*=}" "$PLACE/done" || exit 1
+done
+exec /usr/bin/pkg-config "$@"
+END
+    cat >"$bin/apt-get" <<'END'
+#!/bin/bash
+echo "$WAY apt-get $*" >>"$PLACE/called"
+[ ! -e "$PLACE/stale" ] || [ "$1" = update ] && rm -f "$PLACE/stale" || exit 100
+echo "$*" >>"$PLACE/done"
+END
+    printf '#!/bin/sh\n[ -e "$PLACE/unknown" ] || echo Package: "$3"\n' >"$bin/apt-cache"
+    printf '#!/bin/sh\nWAY=sudo exec "$@"\n' >"$bin/sudo"
+    printf '#!/bin/bash\nWAY=su\nexport WAY\nPATH=$PLACE/bin:$PATH eval "${2/PATH=* DEBIAN/DEBIAN}"\n' >"$bin/su"
+    chmod +x "$bin"/*
+    QUICKPATH=$bin:/usr/local/bin:/usr/bin:/bin
+}
+
+# only_path DIR: QUICKPATH is DIR with what quickstart calls, but for sudo, and su unless it is faked.
+only_path()
+{
+    local each
+
+    for each in bash sh env timeout script sed realpath grep stat cut cat ls rm rmdir mkdir mktemp mv \
+        sleep sort uniq cc gcc meson ninja python3 fusermount3; do
+        ln -s "$(command -v "$each")" "$1"
+    done
+    QUICKPATH=$1
+}
+
+# typed ANSWER ARG...: quickstart on a terminal, where ANSWER is typed.
+typed()
+{
+    local answer=$1
+
+    shift
+    run env PATH="$QUICKPATH" timeout 60 script -qec "'$QUICKSTART' $*" /dev/null \
+        <<<"$answer" 3>&-
+}
+
+@test "it lists what pkg-config and PATH miss, and installs only that; without a terminal it does not ask" {
+    fakes 0
+    run env PATH="$QUICKPATH" timeout 60 "$QUICKSTART" </dev/null 3>&-
+    assert_success
+    assert_line 'Missing packages: libfuse3-dev libjansson-dev'
+    refute_output --partial 'Install them now?'
+    assert_equal "$(cat "$PLACE/called")" \
+        ' apt-get install -y --no-install-recommends --no-remove libfuse3-dev libjansson-dev'
+    is_mounted "$MNT"
+    # Nothing is missing any more.
+    rm "$PLACE/called"
+    run env PATH="$QUICKPATH" timeout 60 "$QUICKSTART" </dev/null 3>&-
+    assert_success
+    refute_output --partial 'Missing packages'
+    assert_not_exists "$PLACE/called"
+}
+
+@test "on a terminal it asks first; -y skips the question" {
+    fakes 0
+    typed n
+    assert_failure 1
+    assert_output --partial 'Install them now? [Y/n]'
+    assert_output --partial 'apt-get update && apt-get install libfuse3-dev libjansson-dev'
+    assert_not_exists "$PLACE/called"
+    assert_not_exists "$REGISTRY"
+    typed '' -y
+    assert_success
+    refute_output --partial 'Install them now?'
+    is_mounted "$MNT"
+    "$QUICKSTART" --stop
+    rm "$PLACE/done"
+    typed ''
+    assert_success
+    is_mounted "$MNT"
+}
+
+@test "an ordinary user becomes root for installing alone, by sudo, or by su where there is a terminal" {
+    fakes 1000
+    run env PATH="$QUICKPATH" timeout 60 "$QUICKSTART" -y </dev/null 3>&-
+    assert_success
+    assert_equal "$(cut -d ' ' -f 1-3 "$PLACE/called")" 'sudo apt-get install'
+
+    "$QUICKSTART" --stop
+    rm "$PLACE/bin/sudo" "$PLACE/called" "$PLACE/done"
+    only_path "$PLACE/bin"
+    typed '' -y
+    assert_success
+    assert_equal "$(cut -d ' ' -f 1-3 "$PLACE/called")" 'su apt-get install'
+    is_mounted "$MNT"
+}
+
+@test "who cannot become root is told once, and what to type" {
+    fakes 1000
+    rm "$PLACE/bin/sudo"
+    only_path "$PLACE/bin"
+    : >"$PLACE/unknown"
+    run env PATH="$QUICKPATH" timeout 60 "$QUICKSTART" -y </dev/null 3>&-
+    assert_failure 1
+    assert_equal "$(grep -c 'Root is needed' <<<"$output")" 1
+    assert_output --partial 'apt-get update && apt-get install libfuse3-dev libjansson-dev'
+    rm "$PLACE/bin/su"
+    typed '' -y
+    assert_failure 1
+    assert_equal "$(grep -c 'Root is needed' <<<"$output")" 1
+    refute_output --partial 'command not found'
+    assert_not_exists "$PLACE/called"
+}
+
+@test "a package list that is missing or old is fetched" {
+    fakes 0
+    : >"$PLACE/unknown"
+    run env PATH="$QUICKPATH" timeout 60 "$QUICKSTART" </dev/null 3>&-
+    assert_success
+    assert_equal "$(cut -d ' ' -f 3 "$PLACE/called" | paste -sd ' ')" 'update install'
+    rm "$PLACE/unknown" "$PLACE/called" "$PLACE/done"
+    : >"$PLACE/stale"
+    run env PATH="$QUICKPATH" timeout 60 "$QUICKSTART" </dev/null 3>&-
+    assert_success
+    assert_equal "$(cut -d ' ' -f 3 "$PLACE/called" | paste -sd ' ')" 'install update install'
+}
+
+@test "a user who could mount but not unmount, for want of /etc/mtab, is told so" {
+    need_root
+    cp -a /etc "$PLACE/etc"
+    rm -f "$PLACE/etc/mtab"
+    chmod 755 "$PLACE"
+    # shellcheck disable=SC2016
+    run unshare -m sh -c '
+        mount --bind "$1/etc" /etc && mount -t tmpfs none "$1/etc" && mknod -m 0666 "$1/etc/fuse" c 10 229 &&
+        mount --bind "$1/etc/fuse" /dev/fuse &&
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c ". \"$2\"; mounts_possible"
+        ' sh "$PLACE" "$PROJECT/mountscripts/lib/mounts.sh" 3>&-
+    assert_failure
+    assert_output --partial 'There is no /etc/mtab'
+    assert_output --partial 'ln -s ../proc/self/mounts /etc/mtab'
+}
+
 @test "without /dev/fuse it says what to do, before anything is installed or built" {
     need_root
     rm "$PLACE/project/build"

@@ -59,4 +59,10 @@ mounts_possible()
         echo '    As root, for all users: chmod 0666 /dev/fuse (what udev would set)' >&2
         return 1
     fi
+    # fusermount3 looks there whether a mount is this user's before it takes it away.
+    if [ "$(id -u)" -ne 0 ] && [ ! -e /etc/mtab ]; then
+        echo "There is no /etc/mtab, so $(id -un) could mount, but not unmount." >&2
+        echo '    As root: ln -s ../proc/self/mounts /etc/mtab' >&2
+        return 1
+    fi
 }

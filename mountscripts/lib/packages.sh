@@ -57,25 +57,34 @@ packages_need_build()
     packages_need module inih libinih-dev
 }
 
+# Whether packages_as_root has a way.
+packages_can_be_root()
+{
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || { [ -t 0 ] && command -v su >/dev/null; }
+}
+
 packages_as_root()
 {
     if [ "$(id -u)" -eq 0 ]; then
         env DEBIAN_FRONTEND=noninteractive "$@"
     elif command -v sudo >/dev/null; then
         sudo env DEBIAN_FRONTEND=noninteractive "$@"
-    elif [ -t 0 ]; then
+    else
         # This su keeps the caller's PATH, and dpkg wants the directories for root in it.
         su -c "PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive \
             $(printf '%q ' "$@")" root
-    else
-        echo 'Root is needed, and there is neither sudo nor a terminal to ask for a password.' >&2
-        return 1
     fi
 }
 
 packages_apt()
 {
     packages_as_root apt-get install -y --no-install-recommends --no-remove "$@"
+}
+
+packages_tell()
+{
+    echo "$1 By hand, as root:" >&2
+    echo "    apt-get update && apt-get install ${PACKAGES_MISSING[*]}" >&2
 }
 
 packages_install()
@@ -93,12 +102,15 @@ packages_install()
         case $answer in
         '' | [Yy]*) ;;
         *)
-            echo 'Nothing was installed. By hand, as root:' >&2
-            echo "    apt-get install ${PACKAGES_MISSING[*]}" >&2
+            packages_tell 'Nothing was installed.'
             return 1
             ;;
         esac
     fi
+    packages_can_be_root || {
+        packages_tell 'Root is needed, and there is neither sudo, nor su and a terminal to ask for a password.'
+        return 1
+    }
     for package in "${PACKAGES_MISSING[@]}"; do
         [ -n "$(apt-cache show --no-all-versions "$package" 2>/dev/null)" ] || update=yes
     done
@@ -109,8 +121,7 @@ packages_install()
         # An old package list names files that the mirror has dropped: fetch it and try once more.
         [ -z "$update" ] && packages_as_root apt-get update && packages_apt "${PACKAGES_MISSING[@]}"
     } || {
-        echo 'Installing failed. By hand, as root:' >&2
-        echo "    apt-get update && apt-get install ${PACKAGES_MISSING[*]}" >&2
+        packages_tell 'Installing failed.'
         return 1
     }
     PACKAGES_MISSING=()
