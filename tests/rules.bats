@@ -19,6 +19,43 @@ declare -gA SAYS=(
     [EROFS]='Read-only file system'
 )
 
+# Who waits for another program's lock is told after 15 s: they pass while the other tests run.
+setup_file()
+{
+    export LOCKED=$BATS_FILE_TMPDIR/locked LC_ALL=C
+    mkdir "$LOCKED"
+    make_sample "$LOCKED/registry" >/dev/null
+    for tool in touch rm; do
+        mkdir "$LOCKED/$tool.mnt"
+        "$IMGSHAREFS" -o account=jcloud-demo "$LOCKED/registry" "$LOCKED/$tool.mnt" </dev/null 3>&-
+    done
+    flock -F "$LOCKED/registry-lock" sleep 120 </dev/null 3>&- &
+    echo $! >"$LOCKED/holder"
+    wait_for 5 refute flock -n "$LOCKED/registry-lock" true
+    behind_lock touch "private/$IMG_GOLDEN/shares/alice"
+    behind_lock rm -f "private/$IMG_MYSQL/shares/alice"
+}
+
+# behind_lock TOOL ARG...: runs it in its mount, in the background; LOCKED/TOOL.out gets what it says, and
+# LOCKED/TOOL.status its exit status and its seconds.
+behind_lock()
+{
+    (
+        cd "$LOCKED/$1.mnt" && SECONDS=0
+        status=0
+        "$@" >"$LOCKED/$1.out" 2>&1 || status=$?
+        echo $status $SECONDS >"$LOCKED/$1.status"
+    ) </dev/null 3>&- &
+}
+
+teardown_file()
+{
+    kill "$(<"$LOCKED/holder")" 2>/dev/null || true
+    for tool in touch rm; do
+        wait_for 20 fusermount3 -u "$LOCKED/$tool.mnt"
+    done
+}
+
 setup()
 {
     export LC_ALL=C
@@ -512,4 +549,26 @@ END
         ((count += 1))
     done < <(grep code= "$MNT/events")
     assert_equal $count 6
+}
+
+@test "a lock that another program does not let go of is ETIMEDOUT, and nothing is done" {
+    REGISTRY=$LOCKED/registry
+    before=$(all_shares)
+    wait_for 30 [ -s "$LOCKED/touch.status" ]
+    wait_for 30 [ -s "$LOCKED/rm.status" ]
+    for tool in touch rm; do
+        read -r status seconds <"$LOCKED/$tool.status"
+        assert_equal "$tool $status" "$tool 1"
+        ((seconds >= 14 && seconds <= 20)) || fail "$tool was told after $seconds s"
+    done
+    assert_equal "$(<"$LOCKED/touch.out")" \
+        "touch: cannot touch 'private/$IMG_GOLDEN/shares/alice': Connection timed out"
+    assert_equal "$(<"$LOCKED/rm.out")" \
+        "rm: cannot remove 'private/$IMG_MYSQL/shares/alice': Connection timed out"
+    assert_equal "$(all_shares)" "$before"
+    kill "$(<"$LOCKED/holder")"
+    touch "$LOCKED/touch.mnt/private/$IMG_GOLDEN/shares/alice"
+    rm "$LOCKED/rm.mnt/private/$IMG_MYSQL/shares/alice"
+    assert_shares $IMG_GOLDEN alice
+    assert_shares $IMG_MYSQL bob
 }
