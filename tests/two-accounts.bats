@@ -457,3 +457,30 @@ trust_is()
     trust_is no no
     missing "$OWN/private/$IMG_GOLDEN/trusted"
 }
+
+# --- what was missed ---
+
+@test "a mount that slept while news was thrown away does not go on with what the kernel holds" {
+    local pid
+
+    mount_as dave
+    pid=$(daemon_pid "$THEIRS")
+    assert_equal "$(ls -A "$THEIRS/shared")" ''
+    stat "$THEIRS/shared" >/dev/null
+    kill -STOP "$pid"
+    touch "$SHARES/dave"
+    touch "$OWN/private/$IMG_MYSQL/shares/carol"
+    # As by ten minutes: the newest row is always kept.
+    sqlite3 "$REGISTRY" 'DELETE FROM feed WHERE id < (SELECT max(id) FROM feed)'
+    kill -CONT "$pid"
+    within $BOUND 'a listing whose news was lost' is_listed "$THEIRS/shared" "$IMG_GOLDEN"
+    [ "$(stat -c %.Y "$THEIRS/shared")" = \
+        "$(sqlite3 "$REGISTRY" "SELECT printf('%d.%09d', received_ns / 1000000000, received_ns % 1000000000)
+            FROM account WHERE pin = 'dave'")" ]
+    # For a minute nothing is held for longer than a second, so that no name is wrong for longer.
+    missing "$THEIRS/shared/$IMG_MYSQL"
+    sqlite3 "$REGISTRY" "BEGIN IMMEDIATE;
+        INSERT INTO share (image, pin, created_ns) SELECT id, 'dave', 1 FROM image WHERE image_id = '$IMG_MYSQL';
+        COMMIT"
+    within $BOUND 'a name of which no news came at all' [ -d "$THEIRS/shared/$IMG_MYSQL" ]
+}
