@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2086  # ids of images need no quotes
+# shellcheck disable=SC2016,SC2086  # scripts of bash -c; ids of images need no quotes
 # imgshare audit: what no list allows.
 
 load helpers

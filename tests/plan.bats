@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2012,SC2086  # ls is tested here; ids of images need no quotes
+# shellcheck disable=SC2012,SC2016,SC2086  # ls is tested here; scripts of bash -c; ids of images need no quotes
 # Share lists as files: imgshare plan says what differs from the mount, imgshare apply makes it so.
 
 load helpers

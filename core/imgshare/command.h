@@ -44,6 +44,7 @@ extern const struct command command_plan;
 extern const struct command command_apply;
 extern const struct command command_audit;
 extern const struct command command_undo;
+extern const struct command command_graph;
 
 /* Prints the help of COMMAND on standard output. */
 void command_help(const struct command *command);

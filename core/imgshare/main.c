@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_init,   &command_account_add, &command_account_list, &command_import,
-    &command_export, &command_check,       &command_backup,       &command_explain,
-    &command_plan,   &command_apply,       &command_audit,        &command_undo,
+    &command_init,  &command_account_add, &command_account_list, &command_import, &command_export,
+    &command_check, &command_backup,      &command_explain,      &command_plan,   &command_apply,
+    &command_audit, &command_undo,        &command_graph,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
