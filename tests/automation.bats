@@ -82,6 +82,10 @@ END
     assert_blocks "$BATS_TEST_TMPDIR"/{before,section}
 }
 
+@test "cookbook.md: Share lists" {
+    section_holds
+}
+
 @test "traps.md: Nothing is mounted there" {
     section_holds
 }

@@ -1,6 +1,7 @@
 # The documents say what the programs do.
 
 load helpers
+load cloud_helpers
 load documents
 
 MAN_MOUNT=$DOCS/man/imgsharefs.8.scd
@@ -290,6 +291,39 @@ END
     for key in $(sed 's/"[^"]*"//g' "$MNT/events" | grep -o '[a-z]*=' | tr -d = | sort -u); do
         grep -qx "$key" <<<"$keys" || fail "not in operations.md: $key"
     done
+}
+
+@test "jdcloud.md and operations.md explain every key of a cloud's events and status" {
+    local keys key cloud
+
+    start_cloud
+    mount_read -o timeout=1
+    touch "$WEB/carol"
+    run ! touch "$WEB/nobody"
+    tell share "$CLOUD_GOLDEN" carol
+    touch "$GOLDEN"
+    tell fault shareImage hang applied=true times=1
+    run ! touch "$GOLDEN/alice"
+    cloud=$(sed 's/: .*//' "$MNT/status")
+    keys=$(rows "$DOCS/jdcloud.md" '## status' | cut -f1 | sed 's/, /\n/g')
+    assert_same 'the example' "$cloud" "$(section "$DOCS/jdcloud.md" '## status' | sed -n 's/^    \([a-z_]*\): .*/\1/p')"
+    for key in $cloud; do
+        grep -qx "$key" <<<"$keys" || rows "$DOCS/operations.md" '## status' | cut -f1 | sed 's/, /\n/g' |
+            grep -qx "$key" || fail "no document has this line of status: $key"
+    done
+    touch "$GOLDEN"
+    wait_for 10 grep -q settled=made "$MNT/events"
+    keys=$(for key in operations.md jdcloud.md; do
+        section "$DOCS/$key" '## The log: events'
+        section "$DOCS/$key" '## events'
+    done | sed -n 's/^| \([a-z, ]*\) | .*/\1/p' | sed 's/, /\n/g')
+    for key in $(sed 's/"[^"]*"//g' "$MNT/events" | grep -o '[a-z]*=' | tr -d = | sort -u); do
+        grep -qx "$key" <<<"$keys" || fail "no document has this key of events: $key"
+    done
+    for key in request answer appeared unsettled settled; do
+        run -0 grep -E "[ =]$key( |=)" "$MNT/events"
+    done
+    end_cloud
 }
 
 @test "the examples of README do what it says, one after the other on a fresh sample" {

@@ -21,13 +21,15 @@ static void print_help(void)
     (void)puts(
         "usage: imgshare COMMAND [WORD]...\n"
         "\n"
-        "Keeps registries of private VM images, accounts and shares, for imgsharefs to mount.\n");
+        "Keeps registries of private VM images, accounts and shares, for imgsharefs to mount;\n"
+        "plans, checks, undoes and draws the shares of what is mounted.\n");
     for (size_t i = 0; i < COMMANDS; i++)
         (void)printf("  %-13s %s\n", commands[i]->name, commands[i]->summary);
     (void)puts(
         "\n"
         "  imgshare COMMAND --help tells more of each; imgshare --version prints the version.\n"
-        "  The exit status is 0, 1 where the command failed, 2 where it was called wrongly.");
+        "  The exit status is 0, 1 where the command failed, 2 where it was called wrongly;\n"
+        "  plan, undo and audit say more with it: see there.");
 }
 
 static int wrong_command(const char *what, const char *word)
