@@ -1,11 +1,14 @@
 /* Inode numbers: see the header. */
 #include "fs/inode.h"
 
+#include "core/catalog/attribute.h"
+
 #define SLOT_BITS 6
 #define SLOT_MASK 63U
 #define ROW_MAX (INT64_MAX >> SLOT_BITS)
 
 _Static_assert(INODE_ROOT == 1, "FUSE calls the root 1");
+_Static_assert(INODE_ATTRIBUTE + ATTRIBUTE_NUMBERS <= SLOT_MASK, "every attribute has a slot");
 
 uint64_t inode_number(enum inode_kind kind, int64_t row)
 {
@@ -14,7 +17,9 @@ uint64_t inode_number(enum inode_kind kind, int64_t row)
 
 uint64_t inode_attribute(unsigned attribute, int64_t row)
 {
-    return (uint64_t)row << SLOT_BITS | (INODE_ATTRIBUTE + attribute);
+    unsigned slot = INODE_ATTRIBUTE + attribute;
+
+    return (uint64_t)row << SLOT_BITS | (slot < INODE_SHARES ? slot : slot + 1);
 }
 
 bool inode_decode(uint64_t number, struct inode *out)
@@ -23,9 +28,9 @@ bool inode_decode(uint64_t number, struct inode *out)
 
     out->row = (int64_t)(number >> SLOT_BITS);
     out->attribute = 0;
-    if (slot >= INODE_ATTRIBUTE) {
+    if (slot >= INODE_ATTRIBUTE && slot != INODE_SHARES) {
         out->kind = INODE_ATTRIBUTE;
-        out->attribute = slot - INODE_ATTRIBUTE;
+        out->attribute = slot - INODE_ATTRIBUTE - (slot > INODE_SHARES);
     } else {
         out->kind = (enum inode_kind)slot;
     }

@@ -10,9 +10,9 @@
  *     |                 row id                |  slot  |
  *     +---------------------------------------+--------+
  *
- * The slot is a kind (below), or INODE_ATTRIBUTE + the attribute's number, and then the row is the
- * image's. What there is one of has row 0. The root is slot 1 of row 0, so its number is 1, as FUSE
- * wants.
+ * The slot is a kind (below), or one of the slots from INODE_ATTRIBUTE on, in the order of the
+ * attributes' numbers, and then the row is the image's. What there is one of has row 0. The root is
+ * slot 1 of row 0, so its number is 1, as FUSE wants.
  *
  * What follows from it:
  * - Numbers are the same after a remount, a restart, a cache drop: row ids stay.
@@ -23,6 +23,9 @@
  *   it: every operation asks the store.
  * - The same image seen by two accounts' mounts has the same numbers; a mount shows it in
  *   private/ or in shared/, never in both.
+ * - In an image's directory shares/ has a number between those of the attributes. GLib, and every
+ *   file manager that is built on it, sorts what it lists by number, and some of them delete
+ *   backwards. Either way they are to meet attributes first, whose refusal arms the guard.
  * - A symbolic link in by-name/ or by-account/ has a number of its own kind, with the row of what
  *   it stands for.
  */
@@ -47,7 +50,6 @@ enum inode_kind {
     INODE_SHARED = 12,
 
     INODE_IMAGE = 16,           /* row: image */
-    INODE_SHARES = 17,          /* row: image */
     INODE_SHARE = 18,           /* row: share */
     INODE_NAME = 19,            /* by-name/private/NAME; row: image */
     INODE_OWNER = 20,           /* by-name/shared/OWNER/; row: recipient */
@@ -55,7 +57,8 @@ enum inode_kind {
     INODE_RECIPIENT = 22,       /* by-account/PIN/; row: recipient */
     INODE_RECIPIENT_IMAGE = 23, /* by-account/PIN/ID; row: share */
 
-    INODE_ATTRIBUTE = 32, /* ID/ATTRIBUTE; row: image */
+    INODE_ATTRIBUTE = 24, /* ID/ATTRIBUTE; row: image; all slots from here on but the next */
+    INODE_SHARES = 32,    /* row: image */
 };
 
 struct inode {

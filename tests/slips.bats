@@ -102,6 +102,31 @@ says_recursive()
     nothing_cancelled
 }
 
+@test "what deletes in the order of inode numbers cancels nothing, forwards or backwards" {
+    # As file managers do: GLib sorts by number.
+    local reverse
+
+    for reverse in '' -r; do
+        # shellcheck disable=SC2016,SC2046
+        run -1 "$PYTHON" -IS -c '
+import os, sys
+directory = sys.argv[1]
+names = sorted(os.listdir(directory), key=lambda name: os.lstat(directory + "/" + name).st_ino)
+failed = False
+for name in reversed(names) if len(sys.argv) > 2 else names:
+    try:
+        if name == "shares":
+            for pin in os.listdir(directory + "/shares"):
+                os.unlink(directory + "/shares/" + pin)
+        else:
+            os.unlink(directory + "/" + name)
+    except PermissionError:
+        failed = True
+sys.exit(failed)' private/$IMG_FULL $reverse
+        nothing_cancelled
+    done
+}
+
 @test "find IMAGE -delete cancels nothing" {
     run -1 find private/$IMG_MYSQL -delete
     nothing_cancelled

@@ -2,8 +2,9 @@
  * The guard against cancelling by accident: what each process did lately.
  *
  * A recursive delete of an image's directory reaches the attributes first, which are refused. That
- * arms the guard: the same process (thread group) is then refused cancels in that image for ten
- * seconds. And it counts the cancels of one process in one image, for -o maxcancel.
+ * arms the guard: the same process (thread group) is then refused cancels in that image for a minute: a
+ * file manager asks its user at each refusal, and goes on when it is told to skip. And it counts the
+ * cancels of one process in one image, for -o maxcancel.
  *
  * In memory only: both rules speak of the last minute. The table is bounded; where more processes
  * than it holds are active within a minute, the one that was quiet longest is forgotten.
@@ -18,8 +19,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How long a refused removal counts, and the span of maxcancel: design, the tree. Nanoseconds. */
-#define GUARD_RECURSIVE_NS (10 * 1000000000LL)
+/* How long a refused removal counts, and the span of maxcancel. Nanoseconds. */
+#define GUARD_RECURSIVE_NS (60 * 1000000000LL)
 #define GUARD_CANCEL_NS (60 * 1000000000LL)
 
 #define GUARD_ENTRIES 512

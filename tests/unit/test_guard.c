@@ -38,24 +38,24 @@ static void who_was_refused_nothing_is_in_no_recursive_delete(void **state)
     assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON), 0);
 }
 
-static void a_refused_removal_counts_for_ten_seconds(void **state)
+static void a_refused_removal_counts_for_a_minute(void **state)
 {
     struct guard *guard = *state;
 
     guard_refused(guard, RM, IMAGE, NOON);
     assert_true(guard_is_recursive(guard, RM, IMAGE, NOON));
-    assert_true(guard_is_recursive(guard, RM, IMAGE, NOON + 10 * SECOND - 1));
-    assert_false(guard_is_recursive(guard, RM, IMAGE, NOON + 10 * SECOND));
+    assert_true(guard_is_recursive(guard, RM, IMAGE, NOON + 60 * SECOND - 1));
+    assert_false(guard_is_recursive(guard, RM, IMAGE, NOON + 60 * SECOND));
 }
 
-static void each_refused_removal_begins_the_ten_seconds_anew(void **state)
+static void each_refused_removal_begins_the_minute_anew(void **state)
 {
     struct guard *guard = *state;
 
     guard_refused(guard, RM, IMAGE, NOON);
-    guard_refused(guard, RM, IMAGE, NOON + 9 * SECOND);
-    assert_true(guard_is_recursive(guard, RM, IMAGE, NOON + 18 * SECOND));
-    assert_false(guard_is_recursive(guard, RM, IMAGE, NOON + 19 * SECOND));
+    guard_refused(guard, RM, IMAGE, NOON + 59 * SECOND);
+    assert_true(guard_is_recursive(guard, RM, IMAGE, NOON + 118 * SECOND));
+    assert_false(guard_is_recursive(guard, RM, IMAGE, NOON + 119 * SECOND));
 }
 
 static void another_process_is_free_to_cancel(void **state)
@@ -148,8 +148,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GUARD_TEST(who_was_refused_nothing_is_in_no_recursive_delete),
-        GUARD_TEST(a_refused_removal_counts_for_ten_seconds),
-        GUARD_TEST(each_refused_removal_begins_the_ten_seconds_anew),
+        GUARD_TEST(a_refused_removal_counts_for_a_minute),
+        GUARD_TEST(each_refused_removal_begins_the_minute_anew),
         GUARD_TEST(another_process_is_free_to_cancel),
         GUARD_TEST(another_image_is_not_meant),
         GUARD_TEST(cancels_are_counted_by_process_and_image),
