@@ -1,0 +1,171 @@
+"""Rows that read: what the kernel still knows (warm), and what it has to ask for (cold)."""
+
+import os
+
+from .figure import Figure, interleave
+from .rows import row
+from .trees import image_id
+
+PEER = "passthrough_ll"
+PEER_NEVER = "passthrough_ll cache=never"
+TMPFS = "tmpfs"
+
+
+class Sides:
+    """One image with so many shares, for us and for the peers."""
+
+    def __init__(self, bench, shares):
+        self.place = bench.place
+        self.registry = bench.trees.registry(1, shares, shares)
+        self.tree = bench.trees.tree(1, shares)
+        self.count = shares
+
+    def mounts(self, never=False):
+        """Ours, the peer's, tmpfs, and the peer without a cache: the directories."""
+        bases = [self.place.ours(self.registry), self.place.passthrough(self.tree)]
+        if never:
+            bases.append(self.place.passthrough(self.tree, "never"))
+        return bases
+
+
+def shares_dir(base):
+    """The shares of the first image."""
+    return os.path.join(base, "private", image_id(0), "shares")
+
+
+def warm(bench, sides, measure, prepare, count):
+    """Figures' samples of MEASURE(PREPARE(base)): ours, the peer's, tmpfs, the peer's without a
+    cache. Each is done once before."""
+    mounts = sides.mounts(never=True)
+    bases = [mounts[0].path, mounts[1].path, sides.tree, mounts[2].path]
+    prepared = [prepare(base) for base in bases]
+    for each in prepared:
+        measure(each)
+    samples = interleave(bench.rounds, [lambda each=each: measure(each) for each in prepared])
+    bench.place.drop(*mounts)
+    return samples, count
+
+
+def figures(name, what, samples, count, targets):
+    """A figure for each peer; TARGETS are those of the peer, tmpfs, and the peer without a cache."""
+    for peer_name, peer, target in zip((PEER, TMPFS, PEER_NEVER), samples[1:], targets):
+        yield Figure(name, what, samples[0], target=target, peer_name=peer_name, peer=peer,
+                     count=count)
+
+
+@row("warm-stat", "8 processes stat 10,000 known shares")
+def warm_stat(bench):
+    """All paths are known to the kernel: no request is made."""
+    sides = Sides(bench, bench.size(10000))
+    samples, count = warm(bench, sides, lambda names: bench.place.load("stat", 8, names),
+                          lambda base: bench.trees.shares(base, sides.count), 8 * sides.count)
+    yield from figures("warm-stat", "stat", samples, count, (1.0, None, None))
+
+
+@row("warm-ls", "ls -l of 10,000 shares, the second time")
+def warm_ls(bench):
+    """The listing of shares/ is asked for each time, attributes are known."""
+    sides = Sides(bench, bench.size(10000))
+    samples, count = warm(bench, sides, lambda path: bench.place.load("run", "ls", "-l", path),
+                          shares_dir, sides.count)
+    yield from figures("warm-ls", "ls -l", samples, count, (2.0, 0.8, None))
+
+
+@row("warm-list", "ls -f of 1,000,000 images, the second time")
+def warm_list(bench):
+    """The listing of private/ is kept by the kernel."""
+    place = bench.place
+    images = bench.size(1000000)
+    mounts = [place.ours(bench.trees.registry(images)),
+              place.passthrough(bench.trees.tree(images))]
+    paths = [mount.under("private") for mount in mounts]
+    for path in paths:
+        place.load("run", "ls", "-f", path)
+    ours, peer = interleave(bench.rounds, [
+        lambda path=path: place.load("run", "ls", "-f", path) for path in paths])
+    place.drop(*mounts)
+    yield Figure("warm-list", "ls -f", ours, target=5.0, peer_name=PEER, peer=peer, count=images)
+
+
+@row("warm-negative", "8 processes stat 10,000 missing names, the second time")
+def warm_negative(bench):
+    """Missing names are known to the kernel, too."""
+    sides = Sides(bench, bench.size(10000))
+    names = ["missing-%05d" % number for number in range(bench.size(10000))]
+    samples, count = warm(
+        bench, sides, lambda paths: bench.place.load("missing", 8, paths),
+        lambda base: bench.place.write_list(os.path.join(shares_dir(base), n) for n in names),
+        8 * len(names))
+    yield from figures("warm-negative", "stat", samples, count, (None, 1.2, None))
+
+
+def cold(bench, ours, theirs, measure):
+    """Samples of MEASURE(base), each on a mount that nobody has looked at."""
+    place = bench.place
+
+    def side(make):
+        mount = make()
+        seconds = measure(mount.path)
+        place.drop(mount)
+        return seconds
+
+    return interleave(bench.rounds, [lambda: side(lambda: place.ours(ours)),
+                                     lambda: side(lambda: place.passthrough(theirs))])
+
+
+@row("cold-lookup", "the first stat of 10,000 shares after a remount")
+def cold_lookup(bench):
+    """One LOOKUP each."""
+    sides = Sides(bench, bench.size(10000))
+    ours, peer = cold(bench, sides.registry, sides.tree, lambda base: bench.place.load(
+        "stat", 1, bench.trees.shares(base, sides.count)))
+    yield Figure("cold-lookup", "stat", ours, target=1.0, peer_name=PEER, peer=peer,
+                 count=sides.count)
+
+
+@row("cold-ls", "the first ls -l of 10,000 shares after a remount")
+def cold_ls(bench):
+    """Names and attributes come with READDIRPLUS."""
+    sides = Sides(bench, bench.size(10000))
+    ours, peer = cold(bench, sides.registry, sides.tree,
+                      lambda base: bench.place.load("run", "ls", "-l", shares_dir(base)))
+    yield Figure("cold-ls", "ls -l", ours, target=2.0, peer_name=PEER, peer=peer,
+                 count=sides.count)
+
+
+def attributes_of(bench, registry):
+    """Names and sizes of an image's files."""
+    mount = bench.place.ours(registry)
+    directory = mount.under("private", image_id(0))
+    files = tuple((entry.name, entry.stat().st_size)
+                  for entry in os.scandir(directory) if entry.is_file())
+    bench.place.drop(mount)
+    return files
+
+
+@row("cold-tree", "the first find over 500 images with 20 shares each")
+def cold_tree(bench):
+    """The peer's tree has the same files."""
+    images = bench.size(500, 5)
+    registry = bench.trees.registry(images, 20, 20)
+    files = attributes_of(bench, registry)
+    tree = bench.trees.tree(images, 20, files)
+    ours, peer = cold(bench, registry, tree, lambda base: bench.place.load(
+        "run", "find", os.path.join(base, "private")))
+    yield Figure("cold-tree", "find", ours, target=1.0, peer_name=PEER, peer=peer,
+                 count=1 + images * (2 + len(files) + 20))
+
+
+@row("attr-read", "cat of one attribute over 2,000 images, cold")
+def attr_read(bench):
+    """status is a column of the store, platform a member of the record's JSON."""
+    images = bench.size(2000)
+    registry = bench.trees.registry(images)
+    files = [file for file in attributes_of(bench, registry) if file[0] in ("status", "platform")]
+    tree = bench.trees.tree(images, 0, tuple(files))
+    for name, _ in files:
+        ours, peer = cold(bench, registry, tree, lambda base, name=name: bench.place.load(
+            "run", "cat", *(os.path.join(base, "private", image_id(n), name)
+                            for n in range(images))))
+        yield Figure("attr-read", "cat " + name, ours, target=0.9, peer_name=PEER, peer=peer,
+                     count=images)
