@@ -57,28 +57,19 @@ static void visit_done(struct refresh *refresh, int result)
  * harms nobody. False where there is nothing to wait for. */
 static bool visit(fuse_req_t fuse, const struct call *call, const struct fuse_file_info *info)
 {
-    enum inode_kind kind = call->inode.kind;
-    bool received = kind == INODE_SHARED || kind == INODE_OWNERS || kind == INODE_OWNER;
-    bool images = received || kind == INODE_PRIVATE || kind == INODE_NAMES;
-    struct visit_request *request = NULL;
+    struct refresh where = {0};
 
-    bool every = kind == INODE_BY_ACCOUNT || kind == INODE_RECIPIENT;
-
-    if (!images && !every && kind != INODE_SHARES)
+    if (!tree_where(call->view, &call->inode, NULL, &where))
         return false;
-    request = calloc(1, sizeof(*request));
+    struct visit_request *request = calloc(1, sizeof(*request));
     if (!request)
         return false;
     request->fuse = fuse;
     request->info = *info;
     request->mount = call->mount;
-    request->refresh = (struct refresh){
-        .image = kind == INODE_SHARES ? call->inode.row : 0,
-        .received = received,
-        .every = every,
-        .interrupted = visit_interrupted,
-        .done = visit_done,
-    };
+    request->refresh = where;
+    request->refresh.interrupted = visit_interrupted;
+    request->refresh.done = visit_done;
     struct source *source = &call->mount->catalog->source;
     source->ops->visit(source, call->view, &request->refresh);
     return true;

@@ -150,6 +150,40 @@ int tree_lookup(struct mount *mount, struct view *view, const struct inode *pare
     }
 }
 
+bool tree_where(struct view *view, const struct inode *parent, const char *name,
+                struct refresh *where)
+{
+    struct view_image image = {0};
+
+    *where = (struct refresh){0};
+    switch ((int)parent->kind) {
+    case INODE_SHARES:
+        where->image = parent->row;
+        where->pin = name;
+        return true;
+    case INODE_PRIVATE:
+    case INODE_NAMES:
+        return true;
+    case INODE_SHARED:
+    case INODE_OWNERS:
+    case INODE_OWNER:
+        where->received = true;
+        return true;
+    case INODE_RECIPIENT:
+        if (name && view_image_by_id(view, VIEW_PRIVATE, name, &image) == 0) {
+            where->image = image.row; /* only that one's shares are in question */
+            return true;
+        }
+        where->every = true;
+        return true;
+    case INODE_BY_ACCOUNT:
+        where->every = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 double tree_negative_timeout(const struct mount *mount, const struct inode *parent)
 {
     switch ((int)parent->kind) {

@@ -118,13 +118,6 @@ static bool lookup_interrupted(struct refresh *refresh)
     return fuse_req_interrupted(lookup_of(refresh)->fuse) != 0;
 }
 
-/* Whether tree_lookup()'s RESULT for NAME may not be told before the source was asked. */
-static bool must_ask(const struct call *call, const char *name, int result)
-{
-    return result == -ENOENT && call->inode.kind == INODE_SHARES &&
-           catalog_must_ask(call->mount->catalog, call->view, call->inode.row, name);
-}
-
 static void ask(struct lookup_request *request)
 {
     struct source *source = &request->call.mount->catalog->source;
@@ -138,24 +131,26 @@ static void lookup_done(struct refresh *refresh, int result)
     struct call *call = &request->call;
     struct tree_node node = {0};
 
-    if (result == 0) /* in another thread than it came in */
-        result = mount_view(call->mount, &call->view);
-    if (result < 0) {
-        reply_error(request->fuse, result);
-    } else {
-        result = tree_lookup(call->mount, call->view, &call->inode, request->name, &node);
-        if (must_ask(call, request->name, result)) { /* not yet */
-            ask(request);
-            return;
-        }
-        answer_lookup(call, request->fuse, request->name, result, &node);
+    int found = mount_view(call->mount, &call->view); /* in another thread than it came in */
+
+    if (found == 0)
+        found = tree_lookup(call->mount, call->view, &call->inode, request->name, &node);
+    if (found == -ENOENT && result < 0) { /* nobody knows */
+        found = result;
+    } else if (found == -ENOENT && request->refresh.pin &&
+               catalog_must_ask(call->mount->catalog, call->view, &request->refresh,
+                                request->name)) { /* not yet */
+        ask(request);
+        return;
     }
+    answer_lookup(call, request->fuse, request->name, found, &node);
     free(request);
 }
 
 /* "rm -f" takes "no such name" for success: it is not said of a list that nobody has asked for, nor
- * of a share that may have been made. */
-static void ask_first(const struct call *call, fuse_req_t fuse, const char *name)
+ * of a share that may have been made. WHERE is that list. */
+static void ask_first(const struct call *call, fuse_req_t fuse, const struct refresh *where,
+                      const char *name)
 {
     struct lookup_request *request = calloc(1, sizeof(*request));
 
@@ -166,25 +161,38 @@ static void ask_first(const struct call *call, fuse_req_t fuse, const char *name
     request->fuse = fuse;
     request->call = *call;
     (void)snprintf(request->name, sizeof(request->name), "%s", name);
-    request->refresh = (struct refresh){
-        .image = call->inode.row,
-        .pin = request->name,
-        .interrupted = lookup_interrupted,
-        .done = lookup_done,
-    };
+    request->refresh = *where;
+    request->refresh.named = true;
+    if (where->pin)
+        request->refresh.pin = request->name;
+    request->refresh.interrupted = lookup_interrupted;
+    request->refresh.done = lookup_done;
     ask(request);
+}
+
+/* Whether NAME, which is not in the directory of CALL, may be missing only because nobody has asked
+ * for WHERE. */
+static bool must_ask(const struct call *call, const char *name, struct refresh *where)
+{
+    enum inode_kind kind = call->inode.kind;
+    bool is_pin = kind == INODE_SHARES || kind == INODE_BY_ACCOUNT;
+
+    return call->mount->catalog->source.remote &&
+           tree_where(call->view, &call->inode, name, where) &&
+           catalog_must_ask(call->mount->catalog, call->view, where, is_pin ? name : NULL);
 }
 
 static void operation_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
     struct call call = {0};
     struct tree_node node = {0};
+    struct refresh where = {0};
 
     if (!call_begin(request, parent, &call))
         return;
     int result = tree_lookup(call.mount, call.view, &call.inode, name, &node);
-    if (must_ask(&call, name, result))
-        ask_first(&call, request, name);
+    if (result == -ENOENT && must_ask(&call, name, &where))
+        ask_first(&call, request, &where, name);
     else
         answer_lookup(&call, request, name, result, &node);
 }

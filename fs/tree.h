@@ -39,6 +39,11 @@ int tree_stat(struct mount *mount, struct view *view, const struct inode *inode,
 int tree_lookup(struct mount *mount, struct view *view, const struct inode *parent,
                 const char *name, struct tree_node *out) MUST_CHECK;
 
+/* What the source keeps fresh for directory PARENT, in *WHERE (image, pin, received,
+ * every). NAME, which is borrowed, is what is looked for there; NULL where it is opened. False where there is nothing of that kind. */
+bool tree_where(struct view *view, const struct inode *parent, const char *name,
+                struct refresh *where);
+
 /* For how long a missing name of directory PARENT may be remembered, in seconds. */
 double tree_negative_timeout(const struct mount *mount, const struct inode *parent);
 

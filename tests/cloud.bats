@@ -55,6 +55,54 @@ golden()
     assert_cloud_shares $CLOUD_WEB
 }
 
+@test "a name is not missing before the cloud was asked for it: images, accounts, and what they can use" {
+    tell set latency_ms=300
+    mount_cloud_only
+    # Neither list has come yet.
+    assert_equal "$(status_of private_age)$(status_of shared_age)" nevernever
+    number=0
+    for path in private/$CLOUD_WEB/shares/alice shared/$CLOUD_RECEIVED by-name/private/web \
+        by-name/shared/alice/from-alice by-account/alice by-account/bob/$CLOUD_WEB; do
+        ((number += 1))
+        errno_of stat "$MNT/$path" >"$BATS_TEST_TMPDIR/there$number" 3>&- &
+    done
+    for path in private/img-none shared/img-none by-name/private/none by-account/nobody \
+        by-account/.Trash; do
+        ((number += 1))
+        errno_of stat "$MNT/$path" >"$BATS_TEST_TMPDIR/missing$number" 3>&- &
+    done
+    wait $(jobs -p | grep -vx "$CLOUD_PID")
+    assert_equal "$(sort "$BATS_TEST_TMPDIR"/there* | uniq -c)" '      6 OK'
+    assert_equal "$(sort "$BATS_TEST_TMPDIR"/missing* | uniq -c)" '      5 ENOENT'
+}
+
+@test "what the cloud did not tell is not missing: by-account/ then fails with the reason" {
+    tell add-images 100 owner=owner status=ready name=many 'pins=["carol"]'
+    tell fault describeImageMembers error row=api-disabled image=$CLOUD_WEB
+    mount_cloud
+    ms_of ls "$MNT/by-account"
+    assert_took_at_most 3000 'ls of by-account/, one image of which cannot be asked for'
+    assert_equal "$(ls "$MNT/by-account")" carol
+    assert_errnos <<END
+EACCES stat '$MNT/by-account/alice'
+EACCES readlink '$MNT/by-account/carol/$CLOUD_WEB'
+ENOENT readlink '$MNT/by-account/carol/$CLOUD_GOLDEN'
+OK stat '$MNT/by-account/carol'
+END
+    tell set connections=refuse
+    tell drop-connections
+    run touch "$MNT/private"
+    assert_failure
+    assert_equal "$(errno_of stat "$MNT/by-account/alice")" ECONNREFUSED
+    tell clear
+    tell set connections=open
+    wait_for 10 status_is online yes
+    assert_errnos <<END
+OK stat '$MNT/by-account/alice'
+ENOENT stat '$MNT/by-account/nobody'
+END
+}
+
 @test "whatever makes an empty file shares with one request" {
     add_accounts p%d 1 4
     mount_cloud

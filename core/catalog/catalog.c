@@ -7,6 +7,7 @@
 #include "core/rules/refusal.h"
 #include "core/source/registry.h"
 #include "core/store/lock.h"
+#include "core/store/replica.h"
 #include "core/store/write.h"
 
 #include <errno.h>
@@ -241,17 +242,35 @@ int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const
     return result > 0 ? -REFUSAL_SERVICE_TIMEOUT : result;
 }
 
-bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin)
+/* Whether that list of images was never heard. */
+static bool is_unlisted(struct view *view, bool received)
+{
+    char value[VIEW_NAME_SIZE] = "";
+
+    return replica_setting(&view->connection, replica_list_setting(received), value) == 0 &&
+           strtoll(value, NULL, 10) == 0;
+}
+
+bool catalog_must_ask(struct catalog *catalog, struct view *view, const struct refresh *where,
+                      const char *pin)
 {
     struct source *source = &catalog->source;
     struct write_image image = {0};
+    struct replica_found found = {0};
 
     if (!source->remote)
         return false;
-    if (source->ops->doubt(source, view, row, pin, NULL) > 0)
+    if (where->pin && source->ops->doubt(source, view, where->image, where->pin, NULL) > 0)
         return true;
-    return pin_check(pin) == 0 && write_image(&view->connection, row, &image) == 0 &&
-           image.owner == catalog->account && image.confirmed_ns == 0;
+    if (pin && pin_check(pin) < 0)
+        return false;
+    if (where->image != 0)
+        return write_image(&view->connection, where->image, &image) == 0 &&
+               image.owner == catalog->account && image.confirmed_ns == 0;
+    if (is_unlisted(view, where->received))
+        return true;
+    return where->every &&
+           replica_stale(&view->connection, catalog->account, "", 1, 1, &found) == 1;
 }
 
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin)

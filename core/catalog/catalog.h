@@ -97,10 +97,12 @@ void catalog_note_error(struct catalog *catalog, int result);
 int catalog_doubt(struct catalog *catalog, struct view *view, int64_t row, const char *pin,
                   int64_t *valid_ns) MUST_CHECK;
 
-/* Whether PIN, which the store does not have, may be one of those that the image ROW is shared with:
- * the authority was never asked for them, or it is being found out what became of a change of that
- * pin. Then the source has to be asked (ops->visit) before "no" is said. */
-bool catalog_must_ask(struct catalog *catalog, struct view *view, int64_t row, const char *pin);
+/* Whether what the store does not have may be in what WHERE names (as for ops->visit): the authority
+ * has never told all of that, or it is being found out what became of a change of WHERE's pin. Then
+ * the source has to be asked (ops->visit) before "no" is said. PIN is the name that is looked for
+ * where that is a pin, else NULL; one that can be no pin is asked for nowhere. */
+bool catalog_must_ask(struct catalog *catalog, struct view *view, const struct refresh *where,
+                      const char *pin);
 
 /* For sources and decide.c: the allow-list's word on PIN. */
 enum allow_verdict catalog_allow(struct catalog *catalog, const char *pin);

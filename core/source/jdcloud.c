@@ -454,20 +454,23 @@ static void visit_change(struct jdcloud *cloud, struct refresh *refresh)
 /* by-account/: all shares that were never asked for are, some at a time. */
 static void visit_every(struct jdcloud *cloud, struct refresh *refresh)
 {
-    bool wait = false;
+    int away = 0;
 
-    refresh->forgiving = true;
-    refresh->deadline_ms = clock_now_ms() + VISIT_WAIT_MS;
     {
         LOCK_SCOPE(&cloud->mutex);
-        wait = !cloud->away && !cloud->stopping;
-        if (wait) {
+        refresh->forgiving = !refresh->named && cloud->lists[0].confirmed_ns > 0;
+        refresh->deadline_ms =
+            clock_now_ms() + (refresh->forgiving ? VISIT_WAIT_MS : cloud->timeout_ms);
+        away = cloud->stopping ? -REFUSAL_INTERRUPTED : cloud->away;
+        if (away == 0) {
+            if (!cloud->fill_waiters)
+                cloud->fill_ns = text_now();
             jdcloud_wait(&cloud->fill_waiters, refresh);
             (void)pthread_cond_signal(&cloud->wake);
         }
     }
-    if (!wait)
-        refresh->done(refresh, 0);
+    if (away < 0)
+        refresh->done(refresh, refresh->forgiving ? 0 : away);
 }
 
 static void jdcloud_visit(struct source *source, struct view *view, struct refresh *refresh)

@@ -108,31 +108,34 @@ static int find_stale(struct keeper *keeper, const char *after, int64_t before_n
                          before_ns, FOUND_MAX, keeper->found);
 }
 
-/* Asks for the members of those images in keeper->found that nobody asks for, as far as there is
- * room. */
-static void prefetch(struct keeper *keeper, int count, int room, int64_t before_ns)
+/* Asks for the members of those images in keeper->found that nobody asks for and that did not fail
+ * since SINCE_NS, as far as there is room. Returns the failure of the last that did, 0 for none, and
+ * adds to *HOPEFUL those that did not. */
+static int prefetch(struct keeper *keeper, int count, int room, int64_t before_ns, int64_t since_ns,
+                    int *hopeful)
 {
     struct jdcloud *cloud = keeper->cloud;
+    int failed = 0;
 
-    for (int i = 0; i < count && room > 0; i++) {
+    for (int i = 0; i < count; i++) {
         bool busy = false;
         {
             LOCK_SCOPE(&cloud->mutex);
             const struct image_state *image = jdcloud_find(cloud, keeper->found[i].row);
-            busy = image && (image->fetching || image->failed < 0 || image->fresh_ns >= before_ns);
+            busy = image && (image->fetching || image->fresh_ns >= before_ns);
+            if (image && !busy && image->failed < 0 && image->began_ns >= since_ns) {
+                failed = image->failed;
+                continue;
+            }
         }
-        if (busy)
+        (*hopeful)++;
+        if (busy || room <= 0)
             continue;
         jdcloud_fetch_members(cloud, keeper->found[i].row, keeper->found[i].id, CALL_SOON, false,
                               true, NULL);
         room--;
     }
-}
-
-static bool is_away(struct jdcloud *cloud)
-{
-    LOCK_SCOPE(&cloud->mutex);
-    return cloud->away < 0;
+    return failed;
 }
 
 static int prefetch_room(struct jdcloud *cloud)
@@ -161,7 +164,35 @@ static void tend_sweep(struct keeper *keeper)
     if (count == 0 &&
         after[0]) /* what comes before may be stale, too, where the order is another */
         count = find_stale(keeper, "", before_ns);
-    prefetch(keeper, count, room, before_ns);
+    int hopeful = 0;
+    (void)prefetch(keeper, count, room, before_ns, 0, &hopeful);
+}
+
+/* Asks for the members of images that were never asked for, those that have just failed left out.
+ * Returns whether there are any to wait for; *FAILED is why others are not known, 0 for none. */
+static bool fill(struct keeper *keeper, int64_t since_ns, int *failed)
+{
+    struct jdcloud *cloud = keeper->cloud;
+    char after[VIEW_NAME_SIZE] = "";
+    int room = prefetch_room(cloud);
+    int hopeful = 0;
+    int count = FOUND_MAX;
+
+    *failed = 0;
+    if (room < SWEEP_CALLS / 4) /* many at a time, or each answer would be a look at the store */
+        room = 0;
+    while (hopeful == 0 && count == FOUND_MAX) {
+        count = find_stale(keeper, after, 1);
+        if (count < 0)
+            *failed = count;
+        if (count <= 0)
+            break;
+        int result = prefetch(keeper, count, room, 1, since_ns, &hopeful);
+        if (result < 0)
+            *failed = result;
+        (void)snprintf(after, sizeof(after), "%s", keeper->found[count - 1].id);
+    }
+    return hopeful > 0;
 }
 
 /* Somebody wants to know what all images are shared with: those that were never asked for are. */
@@ -169,23 +200,28 @@ static void tend_fill(struct keeper *keeper)
 {
     struct jdcloud *cloud = keeper->cloud;
     struct refresh *waiters = NULL;
-    int room = prefetch_room(cloud);
+    int64_t since_ns = 0;
+    bool listed = false;
+    int failed = 0;
+    int result = 0;
 
     {
         LOCK_SCOPE(&cloud->mutex);
         if (!cloud->fill_waiters)
             return;
+        since_ns = cloud->fill_ns;
+        listed = cloud->lists[0].confirmed_ns > 0;
+        failed = cloud->away ? cloud->away : listed ? 0 : cloud->lists[0].failed;
     }
-    int count = find_stale(keeper, "", 1);
-    if (count > 0 && room >= SWEEP_CALLS / 4)
-        prefetch(keeper, count, room, 1);
-    if (count > 0 && !is_away(cloud)) /* until their time ends */
+    if (failed == 0 && (!listed || fill(keeper, since_ns, &result))) /* until their time ends */
         return;
+    if (failed == 0)
+        failed = result;
     {
         LOCK_SCOPE(&cloud->mutex);
         waiters = STEAL(cloud->fill_waiters);
     }
-    jdcloud_end(waiters, 0);
+    jdcloud_end(waiters, failed);
 }
 
 void jdcloud_look_after(struct jdcloud *cloud, int64_t after_ms)

@@ -237,8 +237,7 @@ static int merge_run(struct job *job, struct connection *connection, int64_t now
         result = jdcloud_count_unknown(merge->cloud, connection);
     (void)snprintf(time, sizeof(time), "%lld", (long long)list->began_ns);
     if (result == 0 && !is_short(merge))
-        result = replica_set(connection, list->received ? "shared_confirmed" : "private_confirmed",
-                             time);
+        result = replica_set(connection, replica_list_setting(list->received), time);
     return result;
 }
 

@@ -115,13 +115,12 @@ static int find_account(struct jdcloud *cloud, struct store *store, struct buffe
 /* What the replica remembers of the lists, and of changes without an answer. */
 static int recall(struct jdcloud *cloud, struct store *store, struct buffer *error)
 {
-    static const char *const names[] = {"private_confirmed", "shared_confirmed"};
     struct connection *connection = &store->connection;
     char value[VIEW_NAME_SIZE];
     int result = 0;
 
     for (int i = 0; i < 2 && result == 0; i++) {
-        result = replica_setting(connection, names[i], value);
+        result = replica_setting(connection, replica_list_setting(i == 1), value);
         if (result == 0)
             cloud->lists[i].confirmed_ns = strtoll(value, NULL, 10);
     }

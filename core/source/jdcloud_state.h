@@ -174,6 +174,7 @@ struct jdcloud {
     int64_t visit_ms, visit_row;   /* the last OPENDIR that found a stale shares/ */
     char sweep_id[VIEW_NAME_SIZE]; /* the image after which is prefetched */
     struct refresh *fill_waiters;  /* who wants the shares of all images to have been asked for */
+    int64_t fill_ns;               /* since when somebody does */
     int prefetching;               /* calls of the sweep under way */
     int64_t aged_ms;               /* when aged shares were last looked for */
     int64_t

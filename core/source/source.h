@@ -59,6 +59,7 @@ struct refresh {
     const char *pin;      /* for visit(), of IMAGE: a name in its shares/ is looked up; or NULL */
     bool received;        /* for visit(), without IMAGE: shared/, not private/ */
     bool every;           /* for visit(), without IMAGE: the shares of all images (by-account/) */
+    bool named;           /* for visit(): a name is looked for there: what was not heard is told */
     bool all;             /* without IMAGE: the shares in use as well */
     /* Whether nobody waits any more. May be NULL. */
     bool (*interrupted)(struct refresh *refresh);
@@ -93,7 +94,8 @@ struct source_ops {
     /* A directory is opened, or a name looked up: REFRESH says which, as for a refresh. done() when
      * what the store has is as fresh as it can be had in a short time; of a name it may be asked
      * again. Its result is negative only where the store has never had anything to show there, or
-     * nobody knows what became of the change of that name. */
+     * nobody knows what became of the change of that name; or, with `named`, where any part of it
+     * was never heard of: then "no such name" must not be said. */
     void (*visit)(struct source *source, struct view *view, struct refresh *refresh);
     /* Whether "not shared with PIN" and "shared" may be said of IMAGE now: 0, or why not (a negative
      * refusal/errno), or 1 where that is being found out, and visit() waits for it. *VALID_NS (may

@@ -26,6 +26,13 @@ void replica_discard(struct store *store);
 int replica_setting(struct connection *connection, const char *name,
                     char value[VIEW_NAME_SIZE]) MUST_CHECK;
 
+/* The setting that holds when the list of images (RECEIVED: that of others' images) was confirmed
+ * last, in nanoseconds. Static. */
+static inline const char *replica_list_setting(bool received)
+{
+    return received ? "shared_confirmed" : "private_confirmed";
+}
+
 /* Sets setting NAME. */
 int replica_set(struct connection *connection, const char *name, const char *value) MUST_CHECK;
 
