@@ -60,18 +60,22 @@ golden()
     mount_cloud_only
     # Neither list has come yet.
     assert_equal "$(status_of private_age)$(status_of shared_age)" nevernever
-    number=0
+    number=0 pids=
     for path in private/$CLOUD_WEB/shares/alice shared/$CLOUD_RECEIVED by-name/private/web \
         by-name/shared/alice/from-alice by-account/alice by-account/bob/$CLOUD_WEB; do
         ((number += 1))
         errno_of stat "$MNT/$path" >"$BATS_TEST_TMPDIR/there$number" 3>&- &
+        pids+=" $!"
     done
     for path in private/img-none shared/img-none by-name/private/none by-account/nobody \
         by-account/.Trash; do
         ((number += 1))
         errno_of stat "$MNT/$path" >"$BATS_TEST_TMPDIR/missing$number" 3>&- &
+        pids+=" $!"
     done
-    wait $(jobs -p | grep -vx "$CLOUD_PID")
+    for pid in $pids; do
+        wait $pid
+    done
     assert_equal "$(sort "$BATS_TEST_TMPDIR"/there* | uniq -c)" '      6 OK'
     assert_equal "$(sort "$BATS_TEST_TMPDIR"/missing* | uniq -c)" '      5 ENOENT'
 }

@@ -179,6 +179,10 @@ static int make_multi(struct client *client)
     if (curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) != CURLM_OK ||
         curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, most) != CURLM_OK)
         return -ENOMEM;
+    /* One request at a time on a connection of HTTP/2, too: with several of them libcurl 7.88 now
+     * and then forgets to hand over an answer that has come, until the call's deadline. */
+    if (curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK)
+        return -ENOMEM;
     return 0;
 }
 
@@ -266,6 +270,7 @@ void client_free(struct client *client)
         (void)curl_multi_cleanup(client->multi);
     if (client->share)
         (void)curl_share_cleanup(client->share);
+    sockets_free(client);
     (void)pthread_cond_destroy(&client->quiet);
     (void)pthread_mutex_destroy(&client->lock);
     free(client->base);

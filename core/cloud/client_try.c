@@ -3,8 +3,8 @@
  *
  * What has been sent is known from a callback that libcurl makes just before it sends. It makes it
  * again if it is about to send the same bytes a second time (a kept connection was closed without
- * an answer): then the try ends. The nonce must not be used twice, and the first may have been
- * obeyed.
+ * an answer, after client_socket.c has looked): then the try ends. The nonce must not be used twice,
+ * and the first may have been obeyed.
  */
 #include "core/base/clock.h"
 #include "core/cloud/transfer.h"
@@ -178,14 +178,13 @@ static int on_request(void *context, char *address, char *local_address, int por
     struct client *client = transfer->client;
 
     (void)local_address;
-    (void)port;
-    (void)local_port;
     if (client->plain && !is_loopback(address))
         return CURL_PREREQFUNC_ABORT;
     transfer->sent_anew = transfer->sent;
     if (transfer->sent_anew)
         return CURL_PREREQFUNC_ABORT;
     transfer->sent = true;
+    sockets_use(transfer, address, port, local_port);
     LOCK_SCOPE(&client->lock);
     client->requests++;
     return CURL_PREREQFUNC_OK;
@@ -304,7 +303,7 @@ static CURLcode set_security(const struct client *client, CURL *easy)
     return code;
 }
 
-static CURLcode set_transport(const struct client *client, CURL *easy, long rest_ms)
+static CURLcode set_transport(struct client *client, CURL *easy, long rest_ms)
 {
     CURLcode code = CURLE_OK;
 
@@ -316,6 +315,10 @@ static CURLcode set_transport(const struct client *client, CURL *easy, long rest
     SET(easy, code, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
     SET(easy, code, CURLOPT_TCP_KEEPALIVE, 1L);
     SET(easy, code, CURLOPT_TCP_NODELAY, 1L);
+    SET(easy, code, CURLOPT_OPENSOCKETFUNCTION, sockets_open);
+    SET(easy, code, CURLOPT_OPENSOCKETDATA, (void *)client);
+    SET(easy, code, CURLOPT_CLOSESOCKETFUNCTION, sockets_close);
+    SET(easy, code, CURLOPT_CLOSESOCKETDATA, (void *)client);
     SET(easy, code, CURLOPT_SOCKOPTFUNCTION, on_socket);
     /* A look-up that does not end must hold up neither the other calls nor the end of this one. */
     SET(easy, code, CURLOPT_QUICK_EXIT, 1L);
@@ -360,6 +363,7 @@ static int start(struct transfer *transfer, const char *url, const char *host)
     transfer->easy = curl_easy_init();
     if (!transfer->easy)
         return -ENOMEM;
+    sockets_spoil_ended(client);
     /* 0 would be no limit. */
     long limit_ms = rest_ms < 1 ? 1 : rest_ms > INT_MAX ? INT_MAX : (long)rest_ms;
     if (set_security(client, transfer->easy) != CURLE_OK ||
@@ -412,6 +416,7 @@ void try_end(struct transfer *transfer)
         (void)curl_multi_remove_handle(transfer->client->multi, transfer->easy);
         curl_easy_cleanup(STEAL(transfer->easy));
     }
+    sockets_leave(transfer);
     for (struct curl_slist *header = transfer->headers; header; header = header->next)
         explicit_bzero(header->data, strlen(header->data)); /* the token among them */
     curl_slist_free_all(STEAL(transfer->headers));

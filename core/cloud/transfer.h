@@ -1,6 +1,6 @@
 /*
- * The client's inside: shared by client.c (its interface), client_loop.c (what goes when) and
- * client_try.c (one request and its answer).
+ * The client's inside: shared by client.c (its interface), client_loop.c (what goes when),
+ * client_try.c (one request and its answer) and client_socket.c (connections that are kept).
  */
 #ifndef CORE_CLOUD_TRANSFER_H
 #define CORE_CLOUD_TRANSFER_H
@@ -24,8 +24,9 @@ struct transfer {
     /* the present try */
     CURL *easy; /* NULL: it waits */
     struct curl_slist *headers;
-    bool sent;      /* bytes of it may have gone */
-    bool sent_anew; /* libcurl was about to send them again, and was stopped */
+    bool sent;              /* bytes of it may have gone */
+    bool sent_anew;         /* libcurl was about to send them again, and was stopped */
+    uint64_t socket_number; /* of the socket that it is sent on; 0 = none yet */
     bool too_large;
     struct buffer body;
     size_t header_bytes;
@@ -62,6 +63,8 @@ struct client {
     struct transfers running;
     int running_count[PRIORITIES];
     int64_t waiting_until_ms; /* nothing that waits needs a look before */
+    struct connection_socket *sockets;
+    uint64_t socket_number; /* of the newest */
 
     pthread_mutex_t lock;
     pthread_cond_t quiet;
@@ -103,5 +106,22 @@ enum try_next try_understand(struct transfer *transfer, CURLcode code);
 
 /* Forgets the try, whatever its state. */
 void try_end(struct transfer *transfer);
+
+/* --- client_socket.c; the client's thread --- */
+
+/* For libcurl: CONTEXT is the client. */
+curl_socket_t sockets_open(void *context, curlsocktype purpose, struct curl_sockaddr *address);
+int sockets_close(void *context, curl_socket_t fd);
+
+/* TRANSFER is about to be sent on the socket with these ends, and is over. */
+void sockets_use(struct transfer *transfer, const char *peer, int peer_port, int local_port);
+void sockets_leave(struct transfer *transfer);
+
+/* Sees to it that libcurl uses no idle connection that the service has ended, or has said something
+ * on. Before a request. */
+void sockets_spoil_ended(struct client *client);
+
+/* After libcurl's connections are gone. */
+void sockets_free(struct client *client);
 
 #endif
