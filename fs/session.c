@@ -287,7 +287,8 @@ int session_run(const struct options *options, int (*ready)(void *context), void
     };
     const struct catalog_options wanted = {
         .path = options->source,
-        .cloud = options->is_cloud ? &cloud : NULL,
+        .open = options->is_cloud ? jdcloud_open : NULL,
+        .cloud = &cloud,
         .warnings = &warnings,
         .account = options->account,
         .allow = options->allow,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2012,SC2086,SC2153  # ls is tested here; ids of images need no quotes
+# shellcheck disable=SC2012,SC2016,SC2086,SC2153  # ls is tested here; ids of images need no quotes
 # The connections to the cloud: over HTTP and HTTPS, kept, ended by the service, and what that costs.
 
 load helpers
@@ -111,7 +111,6 @@ import socket
 with socket.create_server(("127.0.0.1", 0)) as server:
     print(server.getsockname()[1])')
     PROXY_LOG=$BATS_TEST_TMPDIR/proxy.log
-    # shellcheck disable=SC2016
     PATH=$PATH:/usr/sbin nghttpx --conf=/dev/null --single-process --workers=1 "--backend=${backend/:/,};;proto=http/1.1" \
         "--frontend=127.0.0.1,$port" --no-ocsp "--accesslog-file=$PROXY_LOG" \
         '--accesslog-format=$remote_port $alpn $request' "--errorlog-file=$BATS_TEST_TMPDIR/proxy.err" \

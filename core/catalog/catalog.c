@@ -64,12 +64,10 @@ static int find_events_base(struct catalog *catalog, struct buffer *error)
 /* The store, whose it is, and the source that keeps it. */
 static int open_source(struct catalog *catalog, struct buffer *error)
 {
-    CLEANUP_BUFFER struct buffer unheard = BUFFER_INIT(4096);
     const struct catalog_options *options = &catalog->options;
 
-    if (options->cloud)
-        return jdcloud_open(catalog, options->cloud, &catalog->store,
-                            options->warnings ? options->warnings : &unheard, error);
+    if (options->open)
+        return options->open(catalog, error);
     int result = store_open(options->path, &catalog->store, error);
     if (result == 0)
         result = store_account(&catalog->store, options->account, &catalog->account, catalog->pin,
@@ -96,8 +94,8 @@ static int open_parts(struct catalog *catalog, struct buffer *error)
             return result;
     }
     result = find_events_base(catalog, error);
-    if (result == 0 && catalog->source.remote && catalog->writer) {
-        result = jdcloud_start(&catalog->source);
+    if (result == 0 && catalog->source.ops->start && catalog->writer) {
+        result = catalog->source.ops->start(&catalog->source);
         if (result < 0)
             buffer_printf(error, "threads: %s", strerror(-result));
     }
@@ -123,8 +121,7 @@ int catalog_open(const struct catalog_options *options, struct buffer *error, st
     int result = open_parts(catalog, error);
     if (result < 0) {
         if (error->length == 0)
-            buffer_printf(error, "%s: %s", options->cloud ? "jdcloud" : options->path,
-                          strerror(-result));
+            buffer_printf(error, "%s: %s", options->path, strerror(-result));
         if (catalog->source.ops)
             catalog_stop(catalog);
         catalog_close(catalog);
@@ -144,8 +141,8 @@ void catalog_close(struct catalog *catalog)
     if (!catalog)
         return;
     writer_free(catalog->writer);
-    if (catalog->source.remote)
-        jdcloud_free(&catalog->source);
+    if (catalog->source.ops && catalog->source.ops->free)
+        catalog->source.ops->free(&catalog->source);
     store_close(&catalog->store);
     pin_list_free(catalog->allow);
     pin_list_free(catalog->trust);

@@ -25,8 +25,11 @@
 
 /* What the mount was asked for. The strings are the caller's and must outlive the catalog. */
 struct catalog_options {
-    const char *path;                    /* of the registry; unused with a cloud */
-    const struct jdcloud_options *cloud; /* NULL: a registry */
+    const char *path; /* of the store; what was mounted, where OPEN finds that by itself */
+    /* Opens the store and the account's row and pin, and fills the source: 0, or a negative errno
+     * with ERROR set and the store closed. NULL: the registry at PATH. */
+    int (*open)(struct catalog *catalog, struct buffer *error);
+    const struct jdcloud_options *cloud; /* for jdcloud_open() */
     struct buffer
         *warnings;       /* gets what should be mended, if not NULL; during catalog_open() only */
     const char *account; /* pin, or NULL for the only one there is */

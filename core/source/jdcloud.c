@@ -515,7 +515,9 @@ static const struct source_ops jdcloud_ops = {
     .cancel = jdcloud_change,
     .quota = jdcloud_quota,
     .confirmed = jdcloud_confirmed,
+    .start = jdcloud_start,
     .close = jdcloud_close,
+    .free = jdcloud_free,
 };
 
 const struct source_ops *jdcloud_table(void)

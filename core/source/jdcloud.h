@@ -28,19 +28,8 @@ struct jdcloud_options {
     int64_t timeout_s; /* of a change, or a refresh that somebody waits for */
 };
 
-struct store;
-
-/* Opens the replica and starts the client and the keeper. Fills STORE, OUT, and the account's pin,
- * which the cloud is asked for when the replica does not know it (ACCOUNT, if not NULL, is taken
- * for it). WARNINGS gets what should be mended. Returns 0, or a negative errno with ERROR set and
- * nothing left open. */
-int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
-                 struct store *store, struct buffer *warnings, struct buffer *error) MUST_CHECK;
-
-/* Starts what goes on by itself. After the catalog is open. 0 or a negative errno. */
-int jdcloud_start(struct source *source) MUST_CHECK;
-
-/* Frees the source. After its ops->close(), and when no commit is under way. */
-void jdcloud_free(struct source *source);
+/* For catalog_options: opens the replica and starts the client, as catalog->options.cloud says. The
+ * account's pin is asked of the cloud when neither the replica nor options.account knows it. */
+int jdcloud_open(struct catalog *catalog, struct buffer *error) MUST_CHECK;
 
 #endif

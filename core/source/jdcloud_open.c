@@ -142,9 +142,12 @@ static void init_clocks(struct jdcloud *cloud)
     (void)pthread_mutex_init(&cloud->mutex, NULL);
 }
 
-int jdcloud_open(struct catalog *catalog, const struct jdcloud_options *options,
-                 struct store *store, struct buffer *warnings, struct buffer *error)
+int jdcloud_open(struct catalog *catalog, struct buffer *error)
 {
+    CLEANUP_BUFFER struct buffer unheard = BUFFER_INIT(4096);
+    const struct jdcloud_options *options = catalog->options.cloud;
+    struct buffer *warnings = catalog->options.warnings ? catalog->options.warnings : &unheard;
+    struct store *store = &catalog->store;
     struct jdcloud *cloud = calloc(1, sizeof(*cloud));
     bool created = false;
 

@@ -192,6 +192,10 @@ static inline struct jdcloud *jdcloud_of(const struct source *source)
 int jdcloud_place(const char *directory, const char *region, const char *endpoint,
                   const char *access_key, struct buffer *path, struct buffer *error) MUST_CHECK;
 
+/* jdcloud_open.c: of the source's table. */
+int jdcloud_start(struct source *source) MUST_CHECK;
+void jdcloud_free(struct source *source);
+
 /* jdcloud_pin.c. Asks the cloud whose key it is. 0, or a negative errno with ERROR set. Waits. */
 int jdcloud_find_pin(struct jdcloud *cloud, char pin[VIEW_NAME_SIZE],
                      struct buffer *error) MUST_CHECK;

@@ -102,8 +102,13 @@ struct source_ops {
      * be NULL) is how long that answer holds at least. */
     int (*doubt)(struct source *source, struct view *view, int64_t image, const char *pin,
                  int64_t *valid_ns);
-    /* Ends what is under way. No call comes after it. */
+    /* Starts what goes on by itself, once the catalog is open and can be written. May be NULL. 0 or a
+     * negative errno. */
+    int (*start)(struct source *source);
+    /* Ends what is under way. No call comes after it but free(). */
     void (*close)(struct source *source);
+    /* Frees the source, when no commit is under way. May be NULL. */
+    void (*free)(struct source *source);
 };
 
 #endif
