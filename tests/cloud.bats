@@ -485,6 +485,61 @@ refreshed_to()
     assert_cloud_shares $CLOUD_WEB bob
 }
 
+@test "explain says what touch and rm would do now, what the cloud has to decide, and what last failed" {
+    mount_cloud
+    golden
+    ls "$WEB/shares" >/dev/null
+    wait_for 5 quota_is $CLOUD_WEB 2/20
+    before=$(requests_count)
+    run "$IMGSHARE" explain "$GOLDEN/shares/carol"
+    assert_success
+    assert_line --index 0 "touch $GOLDEN/shares/carol: would ask the cloud to share $CLOUD_GOLDEN with carol"
+    assert_line --index 1 --regexp '^The cloud confirmed the image.s shares at 20[0-9T:-]+Z\.$'
+    assert_line --index 2 --partial 'the cloud decides then'
+    assert_equal "${#lines[@]}" 3
+    run "$IMGSHARE" explain "$WEB/shares/alice"
+    assert_success
+    assert_line --index 0 --regexp '^alice has it since .*: touch changes nothing, rm asks the cloud to cancel it$'
+    run "$IMGSHARE" explain "$GOLDEN/shares/a b"
+    assert_success
+    assert_line --index 0 --partial 'would be refused: EINVAL (pin-invalid)'
+    run "$IMGSHARE" explain "$MNT/private/$CLOUD_PENDING/shares/carol"
+    assert_line --index 0 --partial 'would be refused: EBUSY (image-pending)'
+    run "$IMGSHARE" explain "$MNT/private/$CLOUD_ENCRYPTED"
+    assert_line --index 0 --partial 'cannot be shared: EOPNOTSUPP (image-encrypted)'
+    run "$IMGSHARE" explain "$MNT/shared/$CLOUD_RECEIVED/shares/bob"
+    assert_line --index 0 --partial 'would be refused: EACCES (not-owner)'
+    assert_equal "$(asked_since $before)" ''
+
+    run touch "$GOLDEN/shares/nobody"
+    assert_failure
+    tell set share_limit=2
+    run touch "$WEB/shares/carol"
+    assert_failure
+    wait_for 5 quota_is $CLOUD_WEB 2/2
+    run "$IMGSHARE" explain "$GOLDEN/shares/nobody"
+    assert_line --regexp '^last refusal: .*Z, share nobody: ENXIO \(no-account\): .* What to do: '
+    run "$IMGSHARE" explain "$WEB/shares/carol"
+    assert_line --partial 'By what the cloud said last it will refuse: EDQUOT (image-limit)'
+
+    tell set connections=hang
+    run touch "$WEB/shares/bob2"
+    assert_failure
+    run "$IMGSHARE" explain "$WEB/shares/bob2"
+    assert_success
+    assert_line --regexp '^The cloud is away, and changes fail at once: ETIMEDOUT: '
+    assert_line --regexp '^A change of it has had no answer since 20[0-9T:-]+Z; '
+    run "$IMGSHARE" explain "$WEB"
+    assert_line --regexp '^The cloud is away, and changes fail at once: ETIMEDOUT: '
+
+    # To others than the owner of the replica the mount itself tells.
+    chmod 0 "$(status_of replica)"
+    run setpriv --bounding-set=-all --inh-caps=-all "$IMGSHARE" explain "$GOLDEN/shares/nobody"
+    assert_success
+    assert_line --partial 'this user cannot read it'
+    assert_line --partial 'ENXIO'
+}
+
 @test "a source that is no region, or an endpoint that is none, is said by name" {
     run mount_cloud_only -o endpoint=ftp://127.0.0.1/
     assert_failure

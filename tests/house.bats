@@ -25,10 +25,10 @@ sources()
     tests/unit/check_layers.sh "$BUILD/core/libcore.a" "$PROJECT"
 }
 
-@test "imgshare does without libfuse, and imgsharefs needs no library but its own" {
+@test "imgshare does without libfuse and the cloud's libraries, and imgsharefs needs no library but its own" {
     run needs imgshare
     assert_line --partial libsqlite3
-    refute_output --partial fuse
+    refute_output --regexp 'fuse|curl|crypto|INIReader|inih'
     run needs imgsharefs
     assert_line --partial libfuse3
 }

@@ -5,10 +5,15 @@
 #include "core/catalog/attribute.h"
 #include "core/catalog/decide.h"
 #include "core/imgshare/mount_find.h"
+#include "core/imgshare/mount_read.h"
+#include "core/source/replica_reader.h"
 #include "core/store/transaction.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* Of the file status as much as is read. */
+#define STATUS_MAX ((size_t)64 << 10)
 
 /* private/ID/shares/PIN has four. */
 #define PARTS_MAX 5
@@ -22,7 +27,10 @@ struct place {
     size_t count;
     char pin[VIEW_NAME_SIZE]; /* of the account that is mounted */
     bool no_cancel;
-    char allow[64]; /* "N pins" of an allow-list, "" where there is none */
+    char allow[64];     /* "N pins" of an allow-list, "" where there is none */
+    char replica[4096]; /* of a mount of a cloud: where it is; "" for a registry */
+    char online[512];   /* of such a mount: "yes", or "no: " and why */
+    char *status;       /* the file status */
     struct buffer *out;
     struct buffer *error;
 };
@@ -60,22 +68,27 @@ static void find_value(const char *text, const char *key, char *value, size_t si
 /* Asks the mount whom it acts for, and with which options. */
 static int ask_mount(struct place *place)
 {
-    char text[8192] = "";
+    char text[VIEW_NAME_SIZE] = "";
     char cancel[8] = "";
     int result = read_file(place->mount, "account/pin", text, sizeof(text));
 
+    place->status = calloc(1, STATUS_MAX);
+    if (!place->status)
+        return -ENOMEM;
     if (result == 0) {
         (void)snprintf(place->pin, sizeof(place->pin), "%.*s", (int)strcspn(text, "\n"), text);
-        result = read_file(place->mount, "status", text, sizeof(text));
+        result = read_file(place->mount, "status", place->status, STATUS_MAX);
     }
     if (result < 0) {
         text_escape(place->error, place->mount->point);
         buffer_printf(place->error, ": %s", strerrordesc_np(-result));
         return result;
     }
-    find_value(text, "cancel", cancel, sizeof(cancel));
+    find_value(place->status, "cancel", cancel, sizeof(cancel));
     place->no_cancel = strcmp(cancel, "off") == 0;
-    find_value(text, "allow_list", place->allow, sizeof(place->allow));
+    find_value(place->status, "allow_list", place->allow, sizeof(place->allow));
+    find_value(place->status, "replica", place->replica, sizeof(place->replica));
+    find_value(place->status, "online", place->online, sizeof(place->online));
     return 0;
 }
 
@@ -154,6 +167,12 @@ static int add_last_refusal(struct place *place, struct view *view, int64_t imag
     return 0;
 }
 
+/* Whether it is a cloud that is mounted. */
+static bool is_cloud(const struct place *place)
+{
+    return place->replica[0] != '\0';
+}
+
 /* Decides ACTION on the share that PLACE names; 0, 1, or a negative refusal/errno. */
 static int decide(struct place *place, struct catalog *catalog, int64_t image,
                   enum change_action action, struct change *change)
@@ -192,6 +211,59 @@ static void add_outcome(struct place *place, const char *verb, int result, const
     buffer_puts(place->out, buffer_text(&text));
 }
 
+static void add_away(const struct place *place)
+{
+    if (strncmp(place->online, "no: ", 4) == 0)
+        buffer_printf(place->out, "The cloud is away, and changes fail at once: %s\n",
+                      place->online + 4);
+}
+
+/* What a cloud has not been asked yet, and whether it can be asked. */
+static void add_cloud(struct place *place, struct catalog *catalog, struct view *view,
+                      int64_t image, bool share)
+{
+    CLEANUP_RECORD struct view_record record = {0};
+    CLEANUP_BUFFER struct buffer text = BUFFER_INIT(8192);
+    char time[TEXT_TIME_SIZE];
+
+    add_away(place);
+    if (view_record(view, image, &record) == 0 && record.owned) {
+        if (record.confirmed_ns == 0) {
+            buffer_puts(&text, "The cloud was not asked yet with whom the image is shared.\n");
+        } else {
+            text_time(record.confirmed_ns, 0, time);
+            buffer_printf(&text, "The cloud confirmed the image's shares at %s.\n", time);
+        }
+        int result = share ? decide_image(catalog, view, &record) : 0;
+        if (result < 0) {
+            buffer_puts(&text, "By what the cloud said last it will refuse: ");
+            explain_result(&text, result);
+            buffer_puts(&text, "\n");
+        } else if (share) {
+            buffer_puts(&text, "Whether the account exists, and whether the image may be shared "
+                               "with one more, the cloud decides then.\n");
+        }
+    }
+    buffer_puts(place->out, buffer_text(&text));
+}
+
+/* A line "unsettled_share: IMAGE PIN since TIME" of the file status, from IMAGE on. */
+static int add_unsettled(const char *rest, void *context)
+{
+    struct place *place = context;
+    CLEANUP_BUFFER struct buffer start = BUFFER_INIT(2048);
+
+    buffer_printf(&start, "%s ", place->parts[1]);
+    text_escape(&start, place->parts[3]);
+    buffer_puts(&start, " since ");
+    if (!buffer_failed(&start) && strncmp(rest, buffer_text(&start), start.length) == 0)
+        buffer_printf(place->out,
+                      "A change of it has had no answer since %.*s; what became of it is being "
+                      "found out, and another waits for that.\n",
+                      (int)strcspn(rest + start.length, "\n"), rest + start.length);
+    return 0;
+}
+
 static int explain_share(struct place *place, struct catalog *catalog, struct view *view,
                          int64_t image)
 {
@@ -203,23 +275,29 @@ static int explain_share(struct place *place, struct catalog *catalog, struct vi
     if (shared < 0 && shared != -ENOENT)
         return shared;
     if (shared == -ENOENT) {
-        add_outcome(place, "touch", decide(place, catalog, image, CHANGE_SHARE, &share),
-                    "would share ");
+        int result = decide(place, catalog, image, CHANGE_SHARE, &share);
+        add_outcome(place, "touch", result,
+                    is_cloud(place) ? "would ask the cloud to share " : "would share ");
         if (place->allow[0])
             buffer_printf(
                 place->out,
                 "This mount has an allow-list of %s; a pin that is not on it is refused.\n",
                 place->allow);
+        if (is_cloud(place) && result >= 0)
+            add_cloud(place, catalog, view, image, true);
         return 0;
     }
     char time[TEXT_TIME_SIZE];
     text_time(entry.created_ns, 0, time);
     int result = decide(place, catalog, image, CHANGE_CANCEL, &cancel);
+    const char *cancels = is_cloud(place) ? ", rm asks the cloud to cancel it" : ", rm cancels it";
     text_escape(place->out, place->parts[3]);
     buffer_printf(place->out, " has it since %s: touch changes nothing%s\n", time,
-                  result == 0 ? ", rm cancels it" : "");
+                  result == 0 ? cancels : "");
     if (result < 0)
         add_outcome(place, "rm", result, "");
+    else if (is_cloud(place))
+        add_cloud(place, catalog, view, image, false);
     return 0;
 }
 
@@ -245,6 +323,8 @@ static int explain_image(struct place *place, struct catalog *catalog, struct vi
     }
     buffer_puts(&text, "\n");
     buffer_puts(place->out, buffer_text(&text));
+    if (is_cloud(place))
+        add_away(place);
     return 0;
 }
 
@@ -265,9 +345,10 @@ static int explain_stored(struct place *place, struct catalog *catalog)
         text_escape(place->error, place->parts[1]);
         buffer_printf(place->error, " in %s/", place->parts[0]);
     }
-    if (result == 0 && place->count == 4)
+    if (result == 0 && place->count == 4) {
         result = explain_share(place, catalog, &view, image.row);
-    else if (result == 0)
+        mount_lines(place->status, "unsettled_", add_unsettled, place);
+    } else if (result == 0)
         result = explain_image(place, catalog, &view, image.row);
     if (result == 0)
         result = add_last_refusal(place, &view, image.row);
@@ -277,11 +358,15 @@ static int explain_stored(struct place *place, struct catalog *catalog)
     return -refusal_errno(result);
 }
 
-/* The same by what the mount itself says: the registry cannot be read by this user, or is none. */
+/* The same by what the mount itself says: the registry, or the replica, cannot be read by this user.
+ */
 static void explain_shown(struct place *place)
 {
     static const char *const names[] = {"shareable", "last_refusal"};
 
+    text_escape(place->out, is_cloud(place) ? place->replica : place->mount->source);
+    buffer_puts(place->out, ": this user cannot read it; what the mount itself says:\n");
+    add_away(place);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         CLEANUP_BUFFER struct buffer file = BUFFER_INIT(4096);
         CLEANUP_BUFFER struct buffer text = BUFFER_INIT(8192);
@@ -319,7 +404,11 @@ static int explain_place(struct place *place)
     if (result < 0)
         return result;
     struct catalog_options options = {
-        .path = place->mount->source, .account = place->pin, .no_cancel = place->no_cancel};
+        .path = is_cloud(place) ? place->replica : place->mount->source,
+        .open = is_cloud(place) ? replica_reader_open : NULL,
+        .account = place->pin,
+        .no_cancel = place->no_cancel,
+    };
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
     if (catalog_open(&options, &error, &catalog) < 0) {
         explain_shown(place);
@@ -339,6 +428,7 @@ int explain_path(const char *path, struct buffer *out, struct buffer *error)
     if (result == 0)
         result = explain_place(&place);
     free(place.words);
+    free(place.status);
     if (result < 0 && error->length == 0)
         buffer_puts(error, strerrordesc_np(-result));
     return result;

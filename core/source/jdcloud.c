@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/rules/pin.h"
 #include "core/rules/refusal.h"
+#include "core/source/replica_reader.h"
 #include "core/store/replica.h"
 
 #include <errno.h>
@@ -176,16 +177,6 @@ static void jdcloud_describe(struct source *source, struct buffer *out)
     describe_age(out, "private_age", &cloud->lists[0], now);
     describe_age(out, "shared_age", &cloud->lists[1], now);
     buffer_printf(out, "requests: %lld\n", (long long)state.requests);
-}
-
-static int jdcloud_quota(struct source *source, struct view *view, const struct view_record *record,
-                         int64_t *limit, enum snapshot_policy *policy)
-{
-    (void)source;
-    (void)view;
-    *limit = record->limit;
-    *policy = SNAPSHOTS_ENCRYPTED;
-    return 0;
 }
 
 static int64_t jdcloud_confirmed(struct source *source, const struct view_record *record)
@@ -513,7 +504,7 @@ static const struct source_ops jdcloud_ops = {
     .doubt = jdcloud_doubt,
     .share = jdcloud_change,
     .cancel = jdcloud_change,
-    .quota = jdcloud_quota,
+    .quota = replica_reader_quota,
     .confirmed = jdcloud_confirmed,
     .start = jdcloud_start,
     .close = jdcloud_close,
