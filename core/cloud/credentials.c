@@ -1,6 +1,7 @@
 /* Who asks the cloud: see the header. */
 #include "core/cloud/credentials.h"
 
+#include "core/base/home.h"
 #include "core/base/text.h"
 #include "core/cloud/profile.h"
 #include "core/cloud/secret.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -359,20 +359,10 @@ static int read_systemd(const char *profile, struct buffer *error, struct creden
 
 static int find_home(char out[PATH_MAX], struct buffer *error)
 {
-    const char *home = getenv("HOME");
-    struct passwd entry;
-    struct passwd *found = NULL;
-    char text[16 << 10];
+    CLEANUP_BUFFER struct buffer home = BUFFER_INIT(PATH_MAX);
+    int result = home_find(&home, error);
 
-    if (!home || !*home) {
-        int failed = getpwuid_r(geteuid(), &entry, text, sizeof(text), &found);
-        if (failed || !found || !entry.pw_dir || !*entry.pw_dir) {
-            buffer_puts(error, "no home directory is known; set HOME");
-            return failed ? -failed : -ENOENT;
-        }
-        home = entry.pw_dir;
-    }
-    return path_of(home, ".jdc", out, error);
+    return result < 0 ? result : path_of(buffer_text(&home), ".jdc", out, error);
 }
 
 /* The profile in use, "default" where none is named. */

@@ -1,8 +1,9 @@
 /* Where a replica lies: see jdcloud_state.h. */
 #include "core/source/jdcloud_state.h"
 
+#include "core/base/home.h"
+
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -22,7 +23,7 @@ static int find_directory(const char *directory, struct buffer *path, struct buf
 {
     const char *systemd = getenv("STATE_DIRECTORY"); /* a list with colons */
     const char *xdg = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
+    int result = 0;
 
     if (directory) {
         buffer_puts(path, directory);
@@ -31,18 +32,13 @@ static int find_directory(const char *directory, struct buffer *path, struct buf
     } else if (xdg && xdg[0] == '/') {
         buffer_printf(path, "%s/imgsharefs", xdg);
     } else {
-        if (!home || home[0] != '/') {
-            const struct passwd *user = getpwuid(getuid());
-            home = user ? user->pw_dir : NULL;
-        }
-        if (!home || home[0] != '/') {
-            buffer_puts(error,
-                        "no place for the replica: HOME is not set; name one with state=DIR");
-            return -ENOENT;
-        }
-        buffer_printf(path, "%s/.local/state/imgsharefs", home);
+        result = home_find(path, error);
+        if (result < 0)
+            buffer_puts(error, ", or name a place for the replica with state=DIR");
+        else
+            buffer_puts(path, "/.local/state/imgsharefs");
     }
-    return 0;
+    return result;
 }
 
 /* Makes PATH and what is above it, for this user alone. */
