@@ -174,7 +174,9 @@ static int take_word(void *data, const char *word, int key, struct fuse_args *ou
     if (IS_IN(ignored, word) || begins(word, "x-") || begins(word, "X-") ||
         begins(word, "comment="))
         return 0;
-    buffer_printf(words->error, "unknown option: %s (see imgsharefs --help)", word);
+    /* Not its value: somebody may have tried to give a key. */
+    buffer_printf(words->error, "unknown option: %.*s (see imgsharefs --help)",
+                  (int)strcspn(word, "="), word);
     return -1;
 }
 
