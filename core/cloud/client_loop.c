@@ -336,8 +336,8 @@ static void learn(struct transfer *transfer, bool rate)
                   counts ? transfer->remaining : -1, transfer->second, rate, clock_now_ms());
 }
 
-/* When TRANSFER is tried again, INT64_MAX for never. */
-static int64_t next_try(struct transfer *transfer, enum try_next next, int64_t now_ms)
+/* When TRANSFER is tried again by what is usual, INT64_MAX for never. */
+static int64_t usual_try(struct transfer *transfer, enum try_next next, int64_t now_ms)
 {
     int most = transfer->result == -REFUSAL_SERVICE_BUSY ? TRIES_BUSY : TRIES_LATER;
     int before = transfer->tries - 1;
@@ -360,6 +360,16 @@ static int64_t next_try(struct transfer *transfer, enum try_next next, int64_t n
         break;
     }
     return INT64_MAX;
+}
+
+/* The same; not before the answer asks for it. */
+static int64_t next_try(struct transfer *transfer, enum try_next next, int64_t now_ms)
+{
+    int64_t when_ms = usual_try(transfer, next, now_ms);
+    int64_t asked_ms = now_ms + transfer->wait_ms;
+
+    return transfer->wait_ms > 0 && when_ms < asked_ms ? asked_ms + jitter(DELAY_LATER_MS)
+                                                       : when_ms;
 }
 
 static void after_try(struct transfer *transfer, CURLcode code)

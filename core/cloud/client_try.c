@@ -32,6 +32,9 @@
  * a change that meets such an end has an unknown outcome. */
 #define IDLE_SECONDS 45L
 
+/* As long as an answer may ask to be left alone: longer than any deadline. */
+#define WAIT_MAX_S 86400LL
+
 #define NONCE_SIZE 37
 #define DATE_SIZE 17
 
@@ -225,8 +228,20 @@ static int64_t number_of(const char *text)
     return end == text || *end != '\0' || number < 0 ? -1 : number;
 }
 
+/* How long the header Retry-After asks to wait: a number of seconds, or a time. */
+static int64_t wait_of(const char *value)
+{
+    int64_t seconds = number_of(value);
+    time_t when = seconds < 0 ? curl_getdate(value, NULL) : 0;
+
+    if (seconds < 0 && when > 0)
+        seconds = (int64_t)(when - time(NULL));
+    return seconds <= 0 ? 0 : seconds > WAIT_MAX_S ? WAIT_MAX_S * 1000 : seconds * 1000;
+}
+
 static void forget_headers(struct transfer *transfer)
 {
+    transfer->wait_ms = 0;
     transfer->limit = -1;
     transfer->remaining = -1;
     transfer->second = -1;
@@ -252,6 +267,8 @@ static size_t on_header(char *line, size_t one, size_t length, void *context)
         transfer->remaining = number_of(value);
     else if (header_value(line, length, "x-jdcloud-request-id", value, sizeof(value)))
         api_printable(value, transfer->request_id, sizeof(transfer->request_id));
+    else if (header_value(line, length, "retry-after", value, sizeof(value)))
+        transfer->wait_ms = wait_of(value);
     else if (header_value(line, length, "date", value, sizeof(value))) {
         time_t seconds = curl_getdate(value, NULL);
         transfer->second = seconds < 0 ? -1 : (int)(seconds % 60);

@@ -32,6 +32,7 @@ struct transfer {
     size_t header_bytes;
     int64_t limit, remaining; /* a minute, as the answer has it; negative: it does not say */
     int second;               /* of the service's clock; negative: it does not say */
+    int64_t wait_ms;          /* before another try, as the answer asks for; 0: it does not */
     char request_id[72];      /* of a header */
     char words[CURL_ERROR_SIZE];
 

@@ -89,6 +89,36 @@ static void a_change_that_is_known_not_to_be_done_is_sent_again(void **state)
     cloud_close(&cloud);
 }
 
+static void what_asks_to_be_left_alone_is_left_alone(void **state)
+{
+    static const struct cloud_answer script[] = {
+        {.status = 503, .body = FAULT("503", "UNAVAILABLE", "x"), .headers = "Retry-After: 1\r\n"},
+        {.body = SHARED},
+        {.status = 503, .body = FAULT("503", "UNAVAILABLE", "x"), .headers = "Retry-After: 9\r\n"},
+        {.status = 503,
+         .body = FAULT("503", "UNAVAILABLE", "x"),
+         .headers = "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n"},
+        {.status = 503,
+         .body = FAULT("503", "UNAVAILABLE", "x"),
+         .headers = "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"},
+        {.body = SHARED}};
+    struct cloud cloud;
+    struct ask ask;
+
+    (void)state;
+    cloud_open(&cloud, script, COUNT_OF(script));
+    assert_done(share(&cloud, &ask, LONG_MS));
+    assert_true(ask.took_ms >= 1000);
+    for (int i = 0; i < 2; i++) { /* longer than the deadline: no use in waiting */
+        assert_refused(share(&cloud, &ask, LONG_MS), "service-failed");
+        assert_true(ask.took_ms < 1000);
+    }
+    assert_int_equal(cloud_server_requests(cloud.server), 4);
+    assert_done(share(&cloud, &ask, LONG_MS));
+    assert_true(ask.took_ms < 1000);
+    cloud_close(&cloud);
+}
+
 static void a_refused_change_is_sent_once(void **state)
 {
     static const struct cloud_answer script[] = {
@@ -275,6 +305,7 @@ int main(void)
         cmocka_unit_test(a_question_ends_with_what_the_last_try_said),
         cmocka_unit_test(a_change_that_may_be_carried_out_is_not_sent_again),
         cmocka_unit_test(a_change_that_is_known_not_to_be_done_is_sent_again),
+        cmocka_unit_test(what_asks_to_be_left_alone_is_left_alone),
         cmocka_unit_test(a_refused_change_is_sent_once),
         cmocka_unit_test(
             a_kept_connection_that_ends_without_an_answer_does_not_send_a_change_twice),
