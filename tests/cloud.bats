@@ -245,6 +245,30 @@ END
     assert_cloud_shares $CLOUD_GOLDEN alice
 }
 
+@test "of 300 shares and cancels each is seen at once by stat and ls, and after a new mount, while the cloud's lists lag" {
+    mount_cloud
+    golden
+    ls "$GOLDEN/shares" >/dev/null
+    tell set lag_ms=60000
+    "$PYTHON" -IS - "$GOLDEN/shares" <<'END'
+import os, sys
+for number in range(150):
+    path = os.path.join(sys.argv[1], "alice")
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+    assert os.path.exists(path) and os.listdir(sys.argv[1]) == ["alice"], (number, "touch")
+    os.unlink(path)
+    assert not os.path.exists(path) and os.listdir(sys.argv[1]) == [], (number, "rm")
+END
+    touch "$GOLDEN/shares/bob"
+    rm "$WEB/shares/bob"
+    unmount "$MNT"
+    mount_cloud
+    golden
+    touch "$GOLDEN/shares" "$WEB/shares"
+    assert_equal "$(ls "$GOLDEN/shares")" bob
+    assert_equal "$(ls "$WEB/shares")" alice
+}
+
 # --- what is shown ---
 
 @test "an image's files are what its record says" {
