@@ -271,3 +271,25 @@ mount_any_with_keys()
         refute grep -aqF "$secret" "$BATS_TEST_TMPDIR/log"
     done
 }
+
+@test "a program that holds keys writes no core file" {
+    skip_if_sanitized 'they write none anyway'
+    [ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip 'core files go elsewhere here'
+    ulimit -c unlimited 2>/dev/null || skip 'core files cannot be allowed here'
+    token=TOKEN0123456789TOKEN0123456789
+    start_cloud
+    MNT=$BATS_TEST_TMPDIR/mnt
+    mkdir "$MNT"
+    clear_later "$MNT"
+    cd "$BATS_TEST_TMPDIR"
+    JDCLOUD_ACCESS_KEY=$OWNER_KEY JDCLOUD_SECRET_KEY=$OWNER_SECRET JDCLOUD_SESSION_TOKEN=$token \
+        "$IMGSHAREFS" -f -o "endpoint=$CLOUD_URL,state=$BATS_TEST_TMPDIR/state,timeout=2" \
+        jdcloud:$REGION "$MNT" </dev/null >/dev/null 2>&1 3>&- &
+    wait_for 10 is_mounted "$MNT"
+    touch "$MNT/private/$CLOUD_GOLDEN/shares/alice"
+    pid=$(daemon_pid "$MNT")
+    kill -ABRT $pid
+    wait_for 5 mounts_daemon_gone $pid
+    assert_equal "$(find . -maxdepth 1 -name 'core*')" ''
+    cd /
+}
