@@ -13,6 +13,12 @@ setup()
     KEY='' SECRET='' # not in the environment
 }
 
+teardown()
+{
+    stop_all
+    [ ! -e "$BATS_TEST_TMPDIR/small" ] || umount "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
+}
+
 # profile NAME [LINE]...: a section as the official command line writes it.
 profile()
 {
@@ -242,8 +248,6 @@ mount_any_with_keys()
     rm "$BATS_TEST_TMPDIR/small/filler"
     touch "$GOLDEN/$pin"
     control members $CLOUD_GOLDEN | grep -qx "$pin"
-    unmount "$MNT"
-    umount "$BATS_TEST_TMPDIR/small"
 }
 
 # --- the log ---
