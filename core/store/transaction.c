@@ -19,7 +19,8 @@ int transaction_begin(struct store *store, struct connection *connection,
         return -REFUSAL_INTERRUPTED;
     if (result < 0)
         return result;
-    result = statement_run(connection, STATEMENT_BEGIN, "");
+    result = connection_has_moved(connection) ? -REFUSAL_STORE_REPLACED
+                                              : statement_run(connection, STATEMENT_BEGIN, "");
     if (result < 0)
         lock_release(store->lock_fd);
     return result;

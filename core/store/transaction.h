@@ -10,7 +10,7 @@
 /* Waits for the lock of STORE as lock_acquire() does, at most LOCK_WAIT_MS, and begins a
  * transaction on CONNECTION, which is to the same file. Returns 0, or a negative refusal/errno
  * (-REFUSAL_READ_ONLY for a store that was opened for reading, -REFUSAL_STORE_LOCKED,
- * -REFUSAL_INTERRUPTED) with no lock held. */
+ * -REFUSAL_INTERRUPTED, -REFUSAL_STORE_REPLACED) with no lock held. */
 int transaction_begin(struct store *store, struct connection *connection,
                       bool (*give_up)(void *context), void *context) MUST_CHECK;
 

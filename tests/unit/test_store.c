@@ -3,6 +3,7 @@
 #include "core/store/store.h"
 
 #include "core/store/schema.h"
+#include "core/store/transaction.h"
 #include "tests/unit/support.h"
 
 #include <errno.h>
@@ -343,6 +344,26 @@ static void add_account(struct store *store, const char *pin)
                               (int64_t)1));
 }
 
+static void a_file_that_is_not_in_its_place_is_not_written_to(void **state)
+{
+    const struct registry *registry = *state;
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(2 * PATH_MAX);
+    char away[PATH_MAX];
+    struct store store;
+
+    (void)snprintf(away, sizeof(away), "%.*s/away", PATH_MAX - 300, registry->directory);
+    assert_done(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error));
+    open_good(registry->path, &store);
+    assert_int_equal(rename(registry->path, away), 0);
+    assert_refused(transaction_begin(&store, &store.connection, NULL, NULL), "store-replaced");
+    assert_done(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error));
+    assert_refused(transaction_begin(&store, &store.connection, NULL, NULL), "store-replaced");
+    assert_int_equal(rename(away, registry->path), 0);
+    assert_done(transaction_begin(&store, &store.connection, NULL, NULL));
+    transaction_abort(&store, &store.connection);
+    store_close(&store);
+}
+
 static void the_only_account_need_not_be_named(void **state)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(2 * PATH_MAX);
@@ -416,6 +437,7 @@ int main(void)
         STORE_TEST(a_log_that_no_reader_can_see_is_not_passed_over),
         STORE_TEST(a_registry_of_somebody_else_is_not_opened),
         STORE_TEST(the_lock_file_may_be_used_by_whoever_may_write_the_registry),
+        STORE_TEST(a_file_that_is_not_in_its_place_is_not_written_to),
         STORE_TEST(the_only_account_need_not_be_named),
         STORE_TEST(an_account_is_found_by_its_exact_pin),
     };
