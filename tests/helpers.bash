@@ -367,6 +367,23 @@ lock_awaited()
     grep -- "-> FLOCK .*:$(stat -c %i -- "$REGISTRY-lock") " /proc/locks >/dev/null
 }
 
+# touch_later NAME: a touch in the background that Ctrl-C can end; its process is added to TOUCHES, what it
+# says to touches in the directory of the test.
+touch_later()
+{
+    env --default-signal=INT touch "$MNT/private/$1" 2>>"$BATS_TEST_TMPDIR/touches" 3>&- &
+    TOUCHES+=($!)
+}
+
+# Whether process PID is in the kernel, as the program touch.
+touch_waits()
+{
+    local state
+
+    [ "$(cat "/proc/$1/comm")" = touch ] && state=$(cut -d ' ' -f 3 "/proc/$1/stat") &&
+        [[ $state == [SD] ]]
+}
+
 need_root()
 {
     [ "$(id -u)" -eq 0 ] || skip 'only root can do that'
