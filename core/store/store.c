@@ -158,6 +158,9 @@ int store_open_any(const char *path, struct store *store, struct buffer *error)
 {
     memset(store, 0, sizeof(*store));
     store->lock_fd = -1;
+    /* SQLite counts what it allocates unless told before its first use, under one lock for all
+     * threads. Nobody asks for the count. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     int result = check_file(path, error);
     if (result < 0)
         return result;
