@@ -64,8 +64,9 @@ class Growth:
         self.shares = bench.size(500)
         self.registry = bench.trees.registry(images, 0, self.shares)
         chance = random.Random(images)
-        # The same number everywhere, anywhere in the registry.
-        self.looked_at = [image_id(chance.randrange(images)) for _ in range(1000)]
+        # As many everywhere, anywhere in the registry.
+        self.looked_at = [image_id(number) for number in
+                          chance.sample(range(images), min(images, bench.size(SMALL, 100)))]
         self.samples = {"lookup": [], "share": [], "listed entry": []}
 
     def measure(self):
