@@ -80,3 +80,28 @@ setup()
     touch "$MNT/private/$IMG_GOLDEN/shares/partner-lab"
     assert_equal "$(shares_of "$IMG_GOLDEN")" partner-lab
 }
+
+@test "news of other images is not held up by a touch that waits in one" {
+    local golden bare
+
+    mount_registry
+    golden=$MNT/private/$IMG_GOLDEN/shares/bob
+    bare=$MNT/private/$IMG_BARE/shares/bob
+    assert_not_exists "$golden"
+    assert_not_exists "$bare"
+    hold_lock
+    TOUCHES=()
+    touch_later "$IMG_GOLDEN/shares/alice"
+    wait_for 5 lock_awaited
+    # As another mount would write it, had it the lock: first of the image in which touch waits.
+    for image in "$IMG_GOLDEN" "$IMG_BARE"; do
+        echo "INSERT INTO share (image, pin, created_ns) SELECT id, 'bob', 1 FROM image WHERE image_id = '$image';
+            INSERT INTO feed (at_ns, writer, kind, first, last, pin)
+                SELECT unixepoch() * 1000000000, 0, 1, id, id, 'bob' FROM image WHERE image_id = '$image';"
+    done | sqlite3 "$REGISTRY"
+    wait_for 2 [ -e "$bare" ]
+    touch_waits "${TOUCHES[0]}"
+    release_lock
+    wait "${TOUCHES[0]}"
+    wait_for 2 [ -e "$golden" ]
+}
