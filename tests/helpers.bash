@@ -398,6 +398,10 @@ as_nobody()
 {
     # shellcheck disable=SC2016
     unshare -m -p -f --mount-proc --kill-child bash -c '
+        # Copies of what other suites have mounted would keep their daemons alive.
+        while read -r _ target kind _; do
+            [ "$kind" != fuse.imgsharefs ] || [ "$target" = "$3" ] || umount -l -- "$target" 2>/dev/null
+        done </proc/self/mounts
         set -e
         mount -t tmpfs -o mode=0755 none /mnt
         mkdir /mnt/build /mnt/here /mnt/there
@@ -419,7 +423,9 @@ as_nobody()
 without_fuse()
 {
     # shellcheck disable=SC2016
-    unshare -m sh -c 'mount -t tmpfs none /dev && mknod -m 0666 /dev/null c 1 3 && exec "$@"' sh "$@"
+    unshare -m sh -c '
+        umount -a -l -t fuse.imgsharefs 2>/dev/null
+        mount -t tmpfs none /dev && mknod -m 0666 /dev/null c 1 3 && exec "$@"' sh "$@"
 }
 
 if [ "${IMGSHARE_TEST_SOURCE-}" = cloud ]; then

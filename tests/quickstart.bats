@@ -337,6 +337,7 @@ typed()
     chmod 755 "$PLACE"
     # shellcheck disable=SC2016
     run unshare -m sh -c '
+        umount -a -l -t fuse.imgsharefs 2>/dev/null
         mount --bind "$1/etc" /etc && mount -t tmpfs none "$1/etc" && mknod -m 0666 "$1/etc/fuse" c 10 229 &&
         mount --bind "$1/etc/fuse" /dev/fuse &&
         exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c ". \"$2\"; mounts_possible"
