@@ -266,8 +266,9 @@ imgshare: 1 of 5 changes made, 2 refused, 2 not tried"
     wait_for 10 lock_awaited
     kill -TERM $pid
     release_lock
-    run wait $pid
-    assert [ "$status" -ne 0 ]
+    status=0
+    wait $pid || status=$?
+    assert_equal "$status" 143
     assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" "+ share $IMG_GOLDEN (golden) alice"
     assert_equal "$(cat "$BATS_TEST_TMPDIR/err")" \
         'imgshare: stopped by a signal after 1 of 2 changes (0 refused); the same command does the rest'

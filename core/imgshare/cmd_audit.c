@@ -46,7 +46,7 @@ static void audit_dispose(struct audit *audit)
 static void found(struct audit *audit, const char *kind, const char *id, const char *name,
                   const char *rest)
 {
-    CLEANUP_BUFFER struct buffer line = BUFFER_INIT(MOUNT_PATH_MAX * 16);
+    CLEANUP_BUFFER struct buffer line = BUFFER_INIT(4 * MOUNT_TEXT_MAX);
 
     buffer_printf(&line, "%s: ", kind);
     text_escape(&line, id);

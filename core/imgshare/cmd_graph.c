@@ -32,7 +32,6 @@ static int start_dot(int *to, pid_t *child)
     posix_spawnattr_t attributes;
     sigset_t broken_pipe;
     int ends[2] = {-1, -1};
-    extern char **environ;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return errno;

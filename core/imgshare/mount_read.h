@@ -76,7 +76,8 @@ int mount_lines(const char *text, const char *key, mount_line visit, void *conte
 
 #define CLEANUP_READER __attribute__((cleanup(mount_close)))
 
-/* Room for any path in a mount. */
-#define MOUNT_PATH_MAX 4096
+/* Room for any path in a mount, and for one that is escaped. */
+#define MOUNT_PATH_MAX ((size_t)4096)
+#define MOUNT_TEXT_MAX ((size_t)4 * MOUNT_PATH_MAX)
 
 #endif

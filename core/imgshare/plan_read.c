@@ -30,8 +30,8 @@ struct list {
 static void bad_line(const struct list *list, unsigned long number, const char *pin,
                      const char *what)
 {
-    CLEANUP_BUFFER struct buffer place = BUFFER_INIT(MOUNT_PATH_MAX * 4);
-    CLEANUP_BUFFER struct buffer shown = BUFFER_INIT(MOUNT_PATH_MAX * 4);
+    CLEANUP_BUFFER struct buffer place = BUFFER_INIT(MOUNT_TEXT_MAX);
+    CLEANUP_BUFFER struct buffer shown = BUFFER_INIT(MOUNT_TEXT_MAX);
 
     text_escape(&place, list->path);
     text_escape(&shown, pin);
@@ -45,7 +45,7 @@ static int take_file(struct list *list, struct buffer *error);
 static int take_team(struct list *list, const char *team, unsigned long number)
 {
     CLEANUP_BUFFER struct buffer path = BUFFER_INIT(MOUNT_PATH_MAX);
-    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(MOUNT_PATH_MAX * 4);
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(MOUNT_TEXT_MAX);
     struct list inner = *list;
 
     if (list->in_team) {
@@ -95,7 +95,7 @@ static int take_file(struct list *list, struct buffer *error)
     int result = pin_list_scan(list->path, take_line, list, error);
 
     if (result == 0 && list->pins == 0 && !list->allow_empty) {
-        CLEANUP_BUFFER struct buffer place = BUFFER_INIT(MOUNT_PATH_MAX * 4);
+        CLEANUP_BUFFER struct buffer place = BUFFER_INIT(MOUNT_TEXT_MAX);
         text_escape(&place, list->path);
         plan_problem(list->plan, NULL, "%s: an empty list would cancel everything%s",
                      buffer_text(&place), "; if that is meant: --allow-empty");
@@ -136,7 +136,7 @@ static int find_image(struct plan *plan, const struct mount_reader *reader, cons
         return mount_explain(reader, "by-name/private", result, error);
 
     CLEANUP_BUFFER struct buffer several = BUFFER_INIT((size_t)1 << 20);
-    CLEANUP_BUFFER struct buffer place = BUFFER_INIT(MOUNT_PATH_MAX * 4);
+    CLEANUP_BUFFER struct buffer place = BUFFER_INIT(MOUNT_TEXT_MAX);
     size_t width = strlen(name);
     for (size_t i = 0; i < names.count; i++) {
         if (strncmp(names.items[i], name, width) != 0 || names.items[i][width] != '@')
@@ -261,7 +261,7 @@ static int find_account(struct store *store, const char *pin)
  * will say it. */
 static void check_accounts(struct plan *plan, const struct mount_reader *reader)
 {
-    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(MOUNT_PATH_MAX * 4);
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(MOUNT_TEXT_MAX);
     struct store store = {0};
 
     if (reader->cloud || plan->shares == 0 || store_open(reader->mount.source, &store, &error) < 0)
@@ -294,7 +294,7 @@ static int read_list(struct plan *plan, const char *directory, const char *name,
     if (result < 0)
         return result == -ENOENT ? 0 : result;
     result = plan_read_image(plan, reader, id, &list.image, error);
-    if (result < 0)
+    if (result < 0 || !list.image)
         return result;
     list.path = buffer_text(&path);
     list.image->list = strdup(list.path);

@@ -42,24 +42,9 @@ static void a_key_inside_a_value_is_no_key(void **state)
 static void what_was_written_is_read_back_the_same(void **state)
 {
     static const char *const values[] = {
-        "alice",
-        "",
-        "a b",
-        "a\"b",
-        "a\\b",
-        "\\x41",
-        "a=b",
-        "a\nb\tc",
-        "\x01\x7f",
-        "\xff\xfe",
-        "\xe2\x80\xae"
-        "abc",
-        "数据",
-        "\\",
-        "\"",
-        "=",
-        "a\\\"=\n",
-        "\xc2\x85",
+        "alice", "",        "a b",      "a\"b",     "a\\b",          "\\x41",
+        "a=b",   "a\nb\tc", "\x01\x7f", "\xff\xfe", "\xe2\x80\xae-", "数据",
+        "\\",    "\"",      "=",        "a\\\"=\n", "\xc2\x85",
     };
 
     (void)state;
