@@ -125,6 +125,10 @@ audit_is()
     # The two lists, and the members of what is shared: not of each image.
     asked=$(asked_since "$before" | sort | uniq -c)
     assert_regex "$(grep describeImageMembers <<<"$asked")" '^ +[1-3] '
+    tell fault describeImageMembers error row=internal
+    run -3 --separate-stderr "$IMGSHARE" audit "$MNT" --allow "$ALLOW"
+    assert_regex "$stderr" "^imgshare: $MNT/private/[^/]*/shares: Remote I/O error; the list could not be refreshed"
+    tell clear
     tell set connections=refuse
     tell drop-connections
     run -3 --separate-stderr "$IMGSHARE" audit "$MNT" --allow "$ALLOW"
