@@ -52,17 +52,10 @@ static int read_file(const struct mount *mount, const char *name, char *text, si
 /* The value of the line "KEY: value" in TEXT, "" where there is none. */
 static void find_value(const char *text, const char *key, char *value, size_t size)
 {
-    size_t length = strlen(key);
+    CLEANUP_BUFFER struct buffer found = BUFFER_INIT(STATUS_MAX);
 
-    value[0] = '\0';
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, key, length) == 0 && strncmp(line + length, ": ", 2) == 0) {
-            const char *begin = line + length + 2;
-            (void)snprintf(value, size, "%.*s", (int)strcspn(begin, "\n"), begin);
-            return;
-        }
-    }
+    (void)mount_value(text, key, &found);
+    (void)snprintf(value, size, "%s", buffer_text(&found));
 }
 
 /* Asks the mount whom it acts for, and with which options. */
