@@ -159,13 +159,13 @@ const struct command command_graph = {
     .help =
         "  --svg   a picture (SVG) instead of Graphviz' language; needs graphviz\n"
         "\n"
-        "Of a registry all accounts are drawn, of a mount what it knows, without asking a cloud.\n"
-        "Images of one owner, state and set of accounts are one node, and so are accounts that can "
-        "use\n"
-        "the same images. Dashed is what was not confirmed for five minutes, red the last share of "
-        "an\n"
-        "image where that was refused. Where there would be too many nodes, the arrows are numbers "
-        "of\n"
-        "images, and accounts with few are drawn together.\n",
+        "Of a registry all accounts are drawn; of a mount what it knows, without a refresh. "
+        "Images\n"
+        "of one owner, state and set of accounts are one node, and so are accounts that can use "
+        "the\n"
+        "same images. Dashed is what was not confirmed for five minutes, red the last share of an\n"
+        "image where that was refused. Where there would be too many nodes, it shows how many "
+        "images\n"
+        "each account can use, and accounts with few are drawn together.\n",
     .run = run,
 };

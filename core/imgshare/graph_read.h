@@ -1,8 +1,8 @@
 /*
  * Reading what a graph shows: a registry whole, or what a mount knows.
  *
- * Nothing is asked of a cloud for it: what was not confirmed lately is drawn as stale. Both return 0
- * or a negative errno with ERROR set.
+ * Nothing is refreshed for it: what was not confirmed lately is drawn as stale. Both return 0 or a
+ * negative errno with ERROR set.
  */
 #ifndef CORE_IMGSHARE_GRAPH_READ_H
 #define CORE_IMGSHARE_GRAPH_READ_H
