@@ -85,6 +85,7 @@ assert_blocks()
 
     for dir; do
         for script in "$dir"/*.sh; do
+            [ -e "${script%.sh}.out" ] || fail "${script##*/} was not run"
             expected=
             [ ! -e "${script%.sh}.text" ] || expected=$(same_but_for_the_run <"${script%.sh}.text")
             printf '%s:\n%s\n' "${script##*/}" "$(cat "$script")"
