@@ -48,7 +48,11 @@ static int lookup_in_image(struct mount *mount, struct view *view, int64_t row, 
     if (result < 0)
         return result == -ENOENT ? -ESTALE : result;
     bool known = attribute ? !(attribute->shared_only && image.owned) : strcmp(name, "shares") == 0;
-    return known ? tree_stat(mount, view, &inode, out) : -ENOENT;
+    if (!known)
+        return -ENOENT;
+    /* Its content is read once more: the image may go in between. */
+    result = tree_stat_in_image(mount, view, &inode, &image, out);
+    return result == -ENOENT ? -ESTALE : result;
 }
 
 static int lookup_share(struct mount *mount, struct view *view, int64_t image_row, const char *name,

@@ -179,27 +179,31 @@ static int stat_account(struct mount *mount, struct view *view, enum inode_kind 
     return 0;
 }
 
+int tree_stat_in_image(struct mount *mount, struct view *view, const struct inode *inode,
+                       const struct view_image *image, struct tree_node *out)
+{
+    switch ((int)inode->kind) {
+    case INODE_IMAGE:
+        tree_make_image(mount, image->row, image->added_ns, out);
+        return 0;
+    case INODE_SHARES:
+        tree_make_directory(mount, INODE_SHARES, image->row, image->shares_ns, out);
+        return 0;
+    case INODE_ATTRIBUTE:
+        return make_file(mount, view, inode, image, out);
+    default: /* INODE_NAME, INODE_OWNER_NAME */
+        tree_make_link(mount, inode->kind, image->row, image->id, image->changed_ns, out);
+        return 0;
+    }
+}
+
 static int stat_image(struct mount *mount, struct view *view, const struct inode *inode,
                       struct tree_node *out)
 {
     struct view_image image = {0};
     int result = view_image(view, inode->row, &image);
 
-    if (result < 0)
-        return result;
-    switch ((int)inode->kind) {
-    case INODE_IMAGE:
-        tree_make_image(mount, image.row, image.added_ns, out);
-        return 0;
-    case INODE_SHARES:
-        tree_make_directory(mount, INODE_SHARES, image.row, image.shares_ns, out);
-        return 0;
-    case INODE_ATTRIBUTE:
-        return make_file(mount, view, inode, &image, out);
-    default: /* INODE_NAME, INODE_OWNER_NAME */
-        tree_make_link(mount, inode->kind, image.row, image.id, image.changed_ns, out);
-        return 0;
-    }
+    return result < 0 ? result : tree_stat_in_image(mount, view, inode, &image, out);
 }
 
 /* A share that is gone, but still open in this mount: it has no name any more. */

@@ -34,6 +34,10 @@ struct tree_node {
 int tree_stat(struct mount *mount, struct view *view, const struct inode *inode,
               struct tree_node *out) MUST_CHECK;
 
+/* The same of what is, or belongs to, an IMAGE that was read a moment ago. */
+int tree_stat_in_image(struct mount *mount, struct view *view, const struct inode *inode,
+                       const struct view_image *image, struct tree_node *out) MUST_CHECK;
+
 /* The entry NAME of directory PARENT. 0; -ENOENT where there is none, for certain; -ESTALE where
  * the directory is gone; -ENOTDIR; -ENAMETOOLONG; or a negative refusal/errno. */
 int tree_lookup(struct mount *mount, struct view *view, const struct inode *parent,
