@@ -3,9 +3,11 @@
 import json
 import os
 import platform
+import textwrap
 import time
 from statistics import median
 
+from . import plot
 from .figure import FASTER, UNDER, Skipped
 
 
@@ -14,9 +16,8 @@ def quantity(value, unit, count):
     if unit != "s":
         return "%.3g %s" % (value, unit)
     if not count:
-        for limit, name in ((10, "s"), (1e-2, "ms"), (1e-5, "us"), (0, "ns")):
-            if value >= limit:
-                return "%.3g %s" % (value * {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[name], name)
+        scale, name = next(each for each in TIMES if value * each[0] >= 1 or each is TIMES[-1])
+        return "%.3g %s" % (value * scale, name)
     rate = count / value
     for limit, name in ((1e6, "M"), (1e3, "k")):
         if rate >= limit:
@@ -49,6 +50,7 @@ def cells(figure):
 # Enough for a figure, and nobody waits for it on a slow disk.
 FSYNCS = 50
 
+TIMES = ((1, "s"), (1e3, "ms"), (1e6, "us"), (1e9, "ns"))
 HEADS = ["row", "what", "ours", "peer", "peer's", "ratio (least..most)", "target", ""]
 
 
@@ -113,6 +115,22 @@ def machine_line(facts):
     return ("%(processor)s, %(cores)s cores, %(memory_gib)s GiB, Linux %(kernel)s, %(system)s, "
             "libfuse %(libfuse)s, SQLite %(sqlite)s; registries on %(disk)s, where an fsync of "
             "4 KiB takes %(fsync_us)s us; %(rounds)s rounds at scale %(scale)s, %(date)s" % facts)
+
+
+def update_page(path, facts, results):
+    """Brings what stands between the marks of the page PATH up to date, and the plots beside it."""
+    begin, end = "<!-- made by tests/bench/run: begin -->", "<!-- end -->"
+    with open(path) as file:
+        page = file.read()
+    before, rest = page.split(begin)
+    after = rest.split(end, 1)[1]
+    with open(path, "w") as file:
+        file.write("%s%s\n%s\n\n%s\n%s%s" % (
+            before, begin, textwrap.fill(machine_line(facts), 118), markdown(results), end, after))
+    base = path.rsplit(".", 1)[0]
+    for name, make in (("targets", plot.targets), ("growth", plot.growth)):
+        with open("%s-%s.svg" % (base, name), "w") as file:
+            file.write(make(results))
 
 
 def save(path, facts, results):
