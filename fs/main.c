@@ -20,11 +20,11 @@
 /* The child's way to tell its parent: one byte once the mount can be used. */
 struct readiness {
     int fd; /* -1 in the foreground */
-    bool told;
+    const char *mountpoint;
 };
 
 /* Leaves the terminal. Errors after this go to syslog. */
-static int detach_output(void)
+static int detach(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -32,18 +32,19 @@ static int detach_output(void)
         dup2(null, STDERR_FILENO) < 0)
         return -errno;
     (void)close(null);
-    return 0;
+    /* Not before it is mounted: a mount point of automount(8) or of a .automount unit lets the
+     * process group of who mounts pass, and makes all others wait until something is mounted. */
+    return setsid() < 0 ? -errno : 0;
 }
 
 static int tell_ready(void *context)
 {
     struct readiness *readiness = context;
 
-    readiness->told = true;
     if (readiness->fd < 0)
         return 0;
-    log_to_syslog();
-    int result = detach_output();
+    log_to_syslog(readiness->mountpoint);
+    int result = detach();
     /* A parent that was interrupted is gone: then nobody wants the mount. */
     if (result == 0 && write(readiness->fd, "R", 1) != 1)
         result = -errno;
@@ -107,13 +108,28 @@ static int run_in_background(const struct options *options)
         (void)close(fds[1]);
         return wait_for_child(child, fds[0]);
     }
-    struct readiness readiness = {.fd = fds[1]};
+    struct readiness readiness = {.fd = fds[1], .mountpoint = options->mountpoint};
     (void)close(fds[0]);
-    if (setsid() < 0 || chdir("/") < 0) {
-        log_write(LOG_ERR, "%s", strerror(errno));
+    if (chdir("/") < 0) {
+        log_write(LOG_ERR, "/: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     return run(options, &readiness);
+}
+
+/* What can be known without opening the source, which may be a network away. */
+static int check(const struct options *options)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(8192);
+    int result = mountpoint_check(options->mountpoint, &error);
+
+    if (result == 0 && !options->is_cloud && access(options->source, R_OK) < 0) {
+        result = -errno;
+        buffer_printf(&error, "%s: %s", options->source, strerror(-result));
+    }
+    if (result < 0)
+        log_write(LOG_ERR, "%s", buffer_text(&error));
+    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int print(const char *text)
@@ -130,17 +146,19 @@ int main(int argc, char **argv)
     struct options options = {0};
     int status = EXIT_SUCCESS;
 
-    log_to_stderr();
+    log_open();
     if (options_read(argc, argv, &options, &error) < 0) {
-        (void)fprintf(stderr, "imgsharefs: %s\n",
-                      error.length ? buffer_text(&error) : "out of memory");
+        log_write(LOG_ERR, "%s", error.length ? buffer_text(&error) : "out of memory");
         return 2;
     }
+    log_set_level(options.log_level);
     struct readiness readiness = {.fd = -1};
     if (options.help)
         status = print(options_help());
     else if (options.version)
         status = print("imgsharefs " IMGSHAREFS_VERSION "\n");
+    else if (options.check)
+        status = check(&options);
     else if (options.foreground)
         status = run(&options, &readiness);
     else

@@ -1,22 +1,27 @@
 /* The command line: see the header. */
 #include "fs/options.h"
 
+#include "fs/log.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
 #include <fuse_opt.h>
 
 static const char help_text[] =
-    "Usage: imgsharefs [-f] [-d] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
+    "Usage: imgsharefs [-f] [-d] [-s] [--check] [-o OPTION[,OPTION...]] SOURCE MOUNTPOINT\n"
     "Shows the private VM images of an account as directories; touch shares, rm cancels.\n"
     "SOURCE is a registry (a file made by imgshare), or jdcloud:REGION (jdcloud:cn-north-1).\n"
     "\n"
     "  -f               stay in the foreground, messages to stderr\n"
-    "  -d               like -f, and log each request\n"
+    "  -d               like -f with loglevel=debug: log each request\n"
+    "  -s               ignore options that are not known\n"
+    "  --check          check options and mount point, and mount nothing\n"
     "  -h, --help       this text\n"
     "  -V, --version    the version\n"
     "\n"
@@ -31,6 +36,7 @@ static const char help_text[] =
     "  gid=N            group of all files\n"
     "  umask=OCTAL      permission bits to take away (default 022)\n"
     "  allow_other      other users may use the mount, as far as the mode bits let them\n"
+    "  loglevel=LEVEL   what is logged: error, warning, info (the default), debug\n"
     "  and those of mount(8): nosuid, nodev, noexec, noatime, _netdev, nofail, x-*, ...\n"
     "\n"
     "Of a source jdcloud:\n"
@@ -57,11 +63,13 @@ struct words {
     char *account, *allow, *trust, *uid, *gid, *umask, *max_cancel;
     char *profile, *state, *endpoint, *ca_file, *proxy, *no_proxy; /* of a cloud, as are the next */
     char *refresh, *maxage, *timeout;
-    int read_only, no_cancel, foreground, debug, help, version, allow_other;
+    char *log_level;
+    int read_only, no_cancel, foreground, debug, sloppy, check, help, version, allow_other;
     struct options *options;
     struct buffer *error;
     struct buffer *kernel;
-    int places; /* SOURCE and MOUNTPOINT so far */
+    char *unknown; /* the first option of -o that is none; NULL so far */
+    int places;    /* SOURCE and MOUNTPOINT so far */
 };
 
 #define WORD(text, field)                                                                          \
@@ -86,12 +94,15 @@ static const struct fuse_opt table[] = {
     WORD("cacert=%s", ca_file),
     WORD("proxy=%s", proxy),
     WORD("noproxy=%s", no_proxy),
+    WORD("loglevel=%s", log_level),
     WORD("ro", read_only),
     WORD("nocancel", no_cancel),
     WORD("allow_other", allow_other),
     WORD("-f", foreground),
     WORD("-d", debug),
     WORD("debug", debug),
+    WORD("-s", sloppy),
+    WORD("--check", check),
     WORD("-h", help),
     WORD("--help", help),
     WORD("-V", version),
@@ -154,6 +165,16 @@ static bool lacks_value(const char *word)
     return false;
 }
 
+static void tell_unknown(const char *word, struct buffer *error)
+{
+    if (strcmp(word, "remount") == 0)
+        buffer_puts(error, "remount: options cannot be changed; unmount, and mount with the new");
+    else
+        /* Not its value: somebody may have tried to give a key. */
+        buffer_printf(error, "unknown option: %.*s (see imgsharefs --help)",
+                      (int)strcspn(word, "="), word);
+}
+
 static int take_word(void *data, const char *word, int key, struct fuse_args *out)
 {
     struct words *words = data;
@@ -174,10 +195,13 @@ static int take_word(void *data, const char *word, int key, struct fuse_args *ou
     if (IS_IN(ignored, word) || begins(word, "x-") || begins(word, "X-") ||
         begins(word, "comment="))
         return 0;
-    /* Not its value: somebody may have tried to give a key. */
-    buffer_printf(words->error, "unknown option: %.*s (see imgsharefs --help)",
-                  (int)strcspn(word, "="), word);
-    return -1;
+    if (*word == '-') {
+        tell_unknown(word, words->error);
+        return -1;
+    }
+    if (!words->unknown) /* a -s may follow */
+        words->unknown = strdup(word);
+    return words->unknown ? 0 : -1;
 }
 
 static int read_number(const char *word, const char *name, int base, unsigned long long maximum,
@@ -284,6 +308,17 @@ static int make_absolute(char **path, struct buffer *error)
     return 0;
 }
 
+static int read_level(const struct words *words, struct options *options)
+{
+    const char *word = words->log_level ? words->log_level : "info";
+
+    options->log_level = words->debug ? LOG_DEBUG : log_level_of(word);
+    if (options->log_level >= 0)
+        return 0;
+    buffer_printf(words->error, "loglevel=%s: must be error, warning, info or debug", word);
+    return -EINVAL;
+}
+
 static int check_places(const struct words *words, struct options *options)
 {
     if (options->help || options->version)
@@ -325,7 +360,7 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
     fuse_opt_free_args(&arguments);
     out->help = found.help;
     out->version = found.version;
-    out->debug = found.debug;
+    out->check = found.check;
     out->foreground = found.foreground || found.debug;
     out->read_only = found.read_only;
     out->no_cancel = found.no_cancel;
@@ -340,10 +375,19 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
     out->proxy = found.proxy;
     out->no_proxy = found.no_proxy;
     out->kernel = strdup(buffer_text(&kernel));
-    int result =
-        failed || !out->kernel || buffer_failed(&kernel) ? -EINVAL : read_numbers(&found, out);
+    int result = failed || !out->kernel || buffer_failed(&kernel) ? -EINVAL : 0;
+    if (result == 0 && found.unknown && !found.sloppy) {
+        tell_unknown(found.unknown, error);
+        result = -EINVAL;
+    }
+    if (result == 0)
+        result = read_numbers(&found, out);
+    if (result == 0)
+        result = read_level(&found, out);
     if (result == 0)
         result = check_places(&found, out);
+    free(found.unknown);
+    free(found.log_level);
     free(found.refresh);
     free(found.maxage);
     free(found.timeout);

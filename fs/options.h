@@ -19,10 +19,12 @@
 /* What was asked for. Strings are owned; paths are absolute. */
 struct options {
     bool help, version;
-    bool foreground, debug;
+    bool foreground;
+    bool check; /* mount nothing */
     bool read_only;
     bool allow_other;
     bool no_cancel;
+    int log_level;      /* syslog's */
     int64_t max_cancel; /* 0 = no limit */
     uid_t uid;          /* of the tree; default: the caller's */
     gid_t gid;

@@ -1,11 +1,13 @@
 /* A session: see the header. */
 #include "fs/session.h"
 
+#include "core/base/clock.h"
 #include "core/rules/refusal.h"
 #include "fs/log.h"
 #include "fs/mountpoint.h"
 #include "fs/notify.h"
 #include "fs/operations.h"
+#include "fs/service.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,6 +33,8 @@
 struct session {
     struct mount mount;
     struct catalog *catalog;
+    const struct options *options;
+    struct service service;
     pthread_t workers[WORKERS];
     int started;        /* workers */
     atomic_int serving; /* workers that have not ended */
@@ -86,6 +90,8 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(WAKE_SIGNAL, &wake, NULL) < 0)
         return -errno;
     int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -105,12 +111,11 @@ static int add_arguments(const struct options *options, bool read_only, struct f
     buffer_printf(&source, "fsname=%s", options->source);
     int failed = buffer_failed(&source) || fuse_opt_add_arg(arguments, "imgsharefs") ||
                  fuse_opt_add_opt_escaped(&joined, buffer_text(&source)) ||
-                 fuse_opt_add_opt(&joined, "subtype=imgsharefs,default_permissions") ||
+                 fuse_opt_add_opt(&joined, "subtype=imgsharefs,default_permissions,debug") ||
                  (options->allow_other && fuse_opt_add_opt(&joined, "allow_other")) ||
                  (read_only && fuse_opt_add_opt(&joined, "ro")) ||
                  (options->kernel[0] && fuse_opt_add_opt(&joined, options->kernel)) ||
-                 fuse_opt_add_arg(arguments, "-o") || fuse_opt_add_arg(arguments, joined) ||
-                 (options->debug && fuse_opt_add_arg(arguments, "-d"));
+                 fuse_opt_add_arg(arguments, "-o") || fuse_opt_add_arg(arguments, joined);
     free(joined);
     return failed ? -ENOMEM : 0;
 }
@@ -168,16 +173,19 @@ static void refresh_done(struct refresh *refresh, int result)
     free(refresh);
 }
 
-/* A signal that came; true if it asks for the end. */
-static bool handle_signal(struct session *session, int signal_fd)
+static void tell_ready(const struct session *session)
 {
-    struct signalfd_siginfo info = {0};
+    service_tell(&session->service, "READY=1\nSTATUS=Serving %s on %s for %s",
+                 session->options->source, session->options->mountpoint, session->catalog->pin);
+}
 
-    if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return false;
-    if (info.ssi_signo != SIGHUP)
-        return true;
+/* The lists anew, and news from the source; those may take their time. */
+static void reload(struct session *session)
+{
+    service_tell(&session->service, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                 (long long)clock_now_ms() * 1000);
     catalog_reload(session->catalog);
+    tell_ready(session);
     struct refresh *refresh = calloc(1, sizeof(*refresh));
     if (refresh) {
         refresh->all = true;
@@ -185,7 +193,29 @@ static bool handle_signal(struct session *session, int signal_fd)
         catalog_refresh(session->catalog, refresh);
     }
     notifier_wake(session->mount.notifier);
-    return false;
+}
+
+/* A signal that came; true if it asks for the end. */
+static bool handle_signal(struct session *session, int signal_fd)
+{
+    struct signalfd_siginfo info = {0};
+
+    if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return false;
+    switch (info.ssi_signo) {
+    case SIGHUP:
+        reload(session);
+        return false;
+    case SIGUSR1:
+        log_step_level(1);
+        return false;
+    case SIGUSR2:
+        log_step_level(-1);
+        return false;
+    default:
+        log_write(LOG_INFO, "SIG%s: ends", sigabbrev_np((int)info.ssi_signo));
+        return true;
+    }
 }
 
 /* Serves until the end: a signal, or the mount is gone. */
@@ -208,6 +238,9 @@ static int serve(struct session *session, int signal_fd, int (*ready)(void *cont
             int result = ready(context);
             if (result < 0)
                 return result;
+            log_write(LOG_INFO, "serving %s on %s for %s", session->options->source,
+                      session->options->mountpoint, session->catalog->pin);
+            tell_ready(session);
         }
         if (fds[0].revents & POLLIN && handle_signal(session, signal_fd))
             return 0;
@@ -257,11 +290,13 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
     else
         result = serve(session, signal_fd, ready, context);
 
+    service_tell(&session->service, "STOPPING=1");
     catalog_stop(session->catalog);
     fuse_session_exit(session->mount.session);
     /* Unmounting closes the descriptor that workers read from: they go first. */
     *busy = !end_workers(session);
     fuse_session_unmount(session->mount.session);
+    log_write(LOG_INFO, "unmounted %s", session->options->mountpoint);
     if (*busy)
         return result;
     notifier_stop(STEAL(session->mount.notifier));
@@ -297,6 +332,7 @@ int session_run(const struct options *options, int (*ready)(void *context), void
         .read_only = options->read_only,
         .no_cancel = options->no_cancel,
         .max_cancel = options->max_cancel,
+        .log = log_text,
     };
 
     *busy = false;
@@ -308,6 +344,9 @@ int session_run(const struct options *options, int (*ready)(void *context), void
         free(session);
         return -errno;
     }
+    session->options = options;
+    if (options->foreground)
+        service_find(&session->service);
     log_take_fuse();
     session->first_fd = eventfd(0, EFD_CLOEXEC);
     session->ended_fd = eventfd(0, EFD_CLOEXEC);

@@ -7,7 +7,8 @@
 #include "fs/options.h"
 
 /* Opens the source, mounts it, and serves until it is unmounted or told to end by SIGTERM or
- * SIGINT; SIGHUP reads the lists anew and refreshes. Calls READY (with CONTEXT) once the mount can
+ * SIGINT; SIGHUP reads the lists anew and refreshes, SIGUSR1 and SIGUSR2 change what is logged. In
+ * the foreground systemd, where it listens, is told of it all. Calls READY (with CONTEXT) once the mount can
  * be used: if that fails (negative), it unmounts and ends. Blocks those signals in the calling
  * thread and all that it starts.
  *

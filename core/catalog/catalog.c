@@ -11,8 +11,10 @@
 #include "core/store/write.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
+#include <syslog.h>
 
 /* How long a mount waits for another program's lock, only to cut the log. */
 #define TRIM_WAIT_MS 200
@@ -286,16 +288,34 @@ bool catalog_trusts(struct catalog *catalog, const char *pin)
     return catalog->trust && pin_list_has(catalog->trust, pin);
 }
 
-void catalog_note_error(struct catalog *catalog, int result)
+void catalog_remember_error(struct catalog *catalog, int result)
 {
-    const struct refusal_row *row = refusal_of(result);
     char time[TEXT_TIME_SIZE];
 
     text_time(text_now(), 0, time);
     LOCK_SCOPE(&catalog->mutex);
     (void)snprintf(catalog->last_error, sizeof(catalog->last_error), "%s %s: %s", time,
-                   row ? row->error_name : strerrorname_np(-result),
-                   row ? row->sentence : strerrordesc_np(-result));
+                   strerrorname_np(refusal_errno(result)), refusal_sentence(result));
+}
+
+void catalog_note_error(struct catalog *catalog, int result)
+{
+    catalog_remember_error(catalog, result);
+    catalog_log(catalog, LOG_ERR, "%s: %s", strerrorname_np(refusal_errno(result)),
+                refusal_sentence(result));
+}
+
+void catalog_log(struct catalog *catalog, int level, const char *format, ...)
+{
+    va_list arguments;
+    char text[2048];
+
+    if (!catalog->options.log)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    catalog->options.log(level, text);
 }
 
 int catalog_record(struct catalog *catalog, struct connection *connection,
@@ -411,6 +431,11 @@ static void reload_list(struct catalog *catalog, const char *path, struct pin_li
         pin_list_free(*slot);
         *slot = list;
     }
+    if (reload->result == 0)
+        catalog_log(catalog, LOG_INFO, "%s: read anew", path);
+    else
+        catalog_log(catalog, LOG_ERR, "the list of before stays in force: %s",
+                    buffer_text(&reload->detail));
     if (catalog->writer)
         writer_submit(catalog->writer, &reload->job);
     else

@@ -38,6 +38,9 @@ struct catalog_options {
     bool read_only;      /* mounted so, whatever the store allows */
     bool no_cancel;
     int64_t max_cancel; /* cancels of one process in one image a minute; 0 = no limit */
+    /* Gets what the keeper of the machine should know: a line of text, and its level as syslog's.
+     * Called from any thread, perhaps inside a transaction; NULL: nobody listens. */
+    void (*log)(int level, const char *text);
 };
 
 /* Fields are for core/ and for reading by fs/; those without a lock are constant after
@@ -92,8 +95,14 @@ void catalog_refresh(struct catalog *catalog, struct refresh *refresh);
  * the old one in force. Any thread but a request's. */
 void catalog_reload(struct catalog *catalog);
 
-/* Remembers that the store failed, for the file status. Any thread. */
+/* Remembers, for the file status, that the store or the source failed with RESULT. Any thread. */
+void catalog_remember_error(struct catalog *catalog, int result);
+
+/* The same, and logs it. */
 void catalog_note_error(struct catalog *catalog, int result);
+
+/* Tells options.log; LEVEL is one of syslog's. Any thread, without a lock. */
+void catalog_log(struct catalog *catalog, int level, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Whether "PIN is not shared with" and "is shared with" may be said of the image ROW: 0, or why not
  * (a negative refusal/errno). *VALID_NS is how long that holds at least. */

@@ -171,3 +171,10 @@ int refusal_errno(int result)
         return row->error;
     return result < 0 ? -result : 0;
 }
+
+const char *refusal_sentence(int result)
+{
+    const struct refusal_row *row = refusal_of(result);
+
+    return row ? row->sentence : strerrordesc_np(-result);
+}

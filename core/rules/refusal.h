@@ -108,6 +108,9 @@ const struct refusal_row *refusal_at(size_t index);
  */
 int refusal_errno(int result);
 
+/* The sentence of that row, or of the system for a plain errno. Static. */
+const char *refusal_sentence(int result);
+
 /* The row for RESULT, or NULL where it is 0 or a plain errno. */
 const struct refusal_row *refusal_of(int result);
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <syslog.h>
 
 #define NANOSECONDS_MS 1000000LL
 
@@ -41,22 +42,46 @@ static bool is_away(int result)
     }
 }
 
-void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply)
+/* Sets whether there is a way to the cloud, as REPLY tells. Returns since when there was none, where
+ * it is back; -1 where it is away from now on; 0 where that is as before. */
+static int64_t note_way(struct jdcloud *cloud, const struct reply *reply)
 {
-    if (reply->result < 0 && reply->result != -REFUSAL_INTERRUPTED &&
-        (!reply->answered || refusal_errno(reply->result) == EKEYREJECTED))
-        catalog_note_error(cloud->catalog, reply->result);
     LOCK_SCOPE(&cloud->mutex);
+    int before = cloud->away;
+
     if (reply->answered) {
         cloud->away = 0;
-    } else if (is_away(reply->result)) {
-        if (cloud->away == 0) {
-            cloud->away_ns = text_now();
-            cloud->probe_wait_ms = 1000;
-            cloud->probe_ms = clock_now_ms() + cloud->probe_wait_ms;
-        }
-        cloud->away = reply->result;
-        (void)pthread_cond_signal(&cloud->wake);
+        return before < 0 ? cloud->away_ns : 0;
+    }
+    if (!is_away(reply->result))
+        return 0;
+    if (before == 0) {
+        cloud->away_ns = text_now();
+        cloud->probe_wait_ms = 1000;
+        cloud->probe_ms = clock_now_ms() + cloud->probe_wait_ms;
+    }
+    cloud->away = reply->result;
+    (void)pthread_cond_signal(&cloud->wake);
+    return before == 0 ? -1 : 0;
+}
+
+void jdcloud_hear(struct jdcloud *cloud, const struct reply *reply)
+{
+    const char *name = strerrorname_np(refusal_errno(reply->result));
+    bool rejected = refusal_errno(reply->result) == EKEYREJECTED;
+    char since[TEXT_TIME_SIZE];
+
+    if (reply->result < 0 && reply->result != -REFUSAL_INTERRUPTED &&
+        (!reply->answered || rejected))
+        catalog_remember_error(cloud->catalog, reply->result);
+    int64_t turned = note_way(cloud, reply);
+    if (rejected || turned < 0)
+        catalog_log(cloud->catalog, LOG_WARNING, "jdcloud:%s: %s: %s", cloud->region, name,
+                    refusal_sentence(reply->result));
+    if (turned > 0) {
+        text_time(turned, 0, since);
+        catalog_log(cloud->catalog, LOG_NOTICE, "jdcloud:%s: answers again; it was away since %s",
+                    cloud->region, since);
     }
 }
 
