@@ -64,6 +64,11 @@ told_of()
     grep -E "(^|\| )$1( \||\$)" "$TOLD"
 }
 
+told_lines()
+{
+    [ "$(wc -l <"$TOLD")" -ge "$1" ]
+}
+
 stop_service()
 {
     kill "$DAEMON"
@@ -101,7 +106,7 @@ stop_service()
         assert_equal "$(cat "$TOLD")" "READY=1 | STATUS=Serving $REGISTRY on $MNT for jcloud-demo"
         assert_equal "$(of_unit "$SERVICE" ExecReload)" "kill -HUP \$MAINPID"
         kill -HUP "$DAEMON"
-        wait_for 5 sed -n '3q0; $q1' "$TOLD"
+        wait_for 5 told_lines 3
         assert_equal "$(sed -nE '2s/MONOTONIC_USEC=[0-9]+$/N/p' "$TOLD")" 'RELOADING=1 | N'
         assert_equal "$(sed -n 3p "$TOLD")" "$(sed -n 1p "$TOLD")"
         stop_service
