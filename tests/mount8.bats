@@ -33,7 +33,7 @@ examples()
             umount m || exit
             while pgrep -x imgsharefs >/dev/null; do sleep 0.02; done
         done
-        mount | grep imgsharefs || echo none"
+        mount | grep ' fuse.imgsharefs ' || echo none"
     assert_success
     assert_output ' fuse.imgsharefs rw,nosuid,nodev,noatime,
  fuse.imgsharefs rw,nosuid,nodev,noatime,
@@ -95,8 +95,8 @@ none'
         until [ \"\$(readlink /proc/\$!/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ] &&
             [ \"\$(cat /proc/\$!/comm)\" = sleep ]; do sleep 0.02; done
         mount -N \$! -t imgsharefs -o account=jcloud-demo \$PWD/r \$PWD/m; echo \$?
-        grep -c imgsharefs /proc/mounts
-        grep -c imgsharefs /proc/\$!/mounts
+        grep -c ' fuse.imgsharefs ' /proc/mounts
+        grep -c ' fuse.imgsharefs ' /proc/\$!/mounts
         nsenter -m -t \$! cat \$PWD/m/account/pin"
     assert_output $'0\n0\n1\njcloud-demo'
 }
