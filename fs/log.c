@@ -108,7 +108,7 @@ void log_step_level(int by)
 /* TEXT is one line. */
 static void write_line(int level, const char *text)
 {
-    CLEANUP_BUFFER struct buffer line = BUFFER_INIT(4 * LINE_SIZE);
+    CLEANUP_BUFFER struct buffer line = BUFFER_INIT(4UL * LINE_SIZE);
     int64_t repeated = 0;
 
     /* Requests are wanted one by one; and no two are equal. */

@@ -16,6 +16,7 @@ at_home()
         umount -a -t fuse.imgsharefs 2>/dev/null || true
         place=$3/.place
         mkdir -p "$place/sbin" "$place/dev"
+        mount -t tmpfs none /run # where mount(8) keeps the options that are not for the kernel
         mount -t tmpfs none /usr/local/bin
         ln -s "$1"/imgshare* /usr/local/bin
         mount --bind /usr/sbin "$place/sbin"

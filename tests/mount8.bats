@@ -106,6 +106,7 @@ none'
 @test "the line of fstab that the manual shows mounts at mount -a, once however often it is called" {
     line=$(examples '^/[^ ]+ /images imgsharefs ')
     assert_equal "$(wc -l <<<"$line")" 1
+    run -0 grep -F "    $line" "$PROJECT/README.md"
     for word in _netdev nofail; do
         [[ $line == *[,\ ]"$word"[,\ ]* ]]
     done
@@ -119,9 +120,11 @@ none'
             grep -c fuse.imgsharefs /proc/mounts
         done
         cat images/account/pin
+        # Where file managers find what is for them.
+        grep -o 'x-gvfs-hide,x-gvfs-notrash' /run/mount/utab
         umount images && mount images && umount '$REGISTRY' && mount '$REGISTRY' && ls images/status"
     assert_success
-    assert_output $'1\n1\njcloud-demo\nimages/status'
+    assert_output $'1\n1\njcloud-demo\nx-gvfs-hide,x-gvfs-notrash\nimages/status'
 }
 
 @test "the line of fstab for a cloud does, and comes up without a network" {
