@@ -104,7 +104,7 @@ stop_service()
         assert_equal "$(cat "$MNT/account/pin")" jcloud-demo
         assert_equal "$(status_of maxcancel)" 3
         assert_equal "$(cat "$TOLD")" "READY=1 | STATUS=Serving $REGISTRY on $MNT for jcloud-demo"
-        assert_equal "$(of_unit "$SERVICE" ExecReload)" "kill -HUP \$MAINPID"
+        assert_equal "$(of_unit "$SERVICE" ExecReload)" "sh -c 'kill -HUP \$MAINPID'"
         kill -HUP "$DAEMON"
         wait_for 5 told_lines 3
         assert_equal "$(sed -nE '2s/MONOTONIC_USEC=[0-9]+$/N/p' "$TOLD")" 'RELOADING=1 | N'

@@ -1,25 +1,29 @@
 #!/usr/bin/env bats
-# The Debian package: built, looked at by lintian, installed in a clean root, mounted, removed, purged. The
-# tests are one story: each goes on from the one before.
+# The Debian package: built, looked at by lintian, installed in a clean root, mounted, booted with systemd,
+# removed, purged. The tests are one story: each goes on from the one before.
 
 load ../helpers
+load ../cloud_helpers
 
 setup_file()
 {
-    local mirror codename depends
+    local libraries mirror codename
 
     [ "$(id -u)" -eq 0 ] || skip 'only root can make a root'
     export DEB CLEAN=$BATS_FILE_TMPDIR/root
+    # What it depends on belongs to the root: the package itself is what comes and goes.
+    libraries=$(readelf -d "$IMGSHAREFS" "$IMGSHARE" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\*\/\1/p' |
+        xargs dpkg -S | cut -d : -f 1 | sed '/^libc6/d' | sort -u | paste -sd ,)
+    # Of the release of this machine, and from where it has its own packages.
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    # shellcheck disable=SC2016
+    mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n "s/^$codename //p" | head -n 1)
+    debootstrap --variant=minbase --include="systemd,fuse3,$libraries" "$codename" "$CLEAN" "$mirror" \
+        >"$BATS_FILE_TMPDIR/debootstrap" 2>&1 3>&- &
     "$PROJECT/mountscripts/package" -y "$BATS_FILE_TMPDIR" >"$BATS_FILE_TMPDIR/built" || return
     DEB=$(cat "$BATS_FILE_TMPDIR/built")
-
-    # From where, and of which release, this machine has its own packages.
-    # shellcheck disable=SC2016
-    read -r mirror codename < <(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages')
-    depends=$(dpkg-deb -f "$DEB" Depends | sed -E 's/ *\([^)]*\)//g; s/ *\|[^,]*//g; s/, */,/g')
-    # What it depends on belongs to the root: the package itself is what comes and goes.
-    debootstrap --variant=minbase --include="$depends" "$codename" "$CLEAN" "$mirror" \
-        >"$BATS_FILE_TMPDIR/debootstrap" 2>&1 || {
+    wait $! || {
         tail -n 20 "$BATS_FILE_TMPDIR/debootstrap"
         return 1
     }
@@ -29,7 +33,7 @@ setup_file()
 
 teardown()
 {
-    :
+    end_cloud KILL
 }
 
 # files: what is in the clean root, but for the records of dpkg and caches.
@@ -81,6 +85,84 @@ in_root()
     assert_output 'bob
 1/20
 /srv/images.registry: ok: 2 accounts, 1 images, 1 shares'
+}
+
+# boot ROOT: boots it until it powers off; what its /tests.sh has said is printed.
+boot()
+{
+    timeout -s KILL 90 unshare -m -p -f -C -u -i --kill-child --mount-proc "$TESTS/heavy/boot" "$1" \
+        </dev/null >"$BATS_TEST_TMPDIR/console" 2>&1 3>&- || true
+    cat "$1/tests.out" || {
+        cat "$BATS_TEST_TMPDIR/console"
+        return 1
+    }
+}
+
+@test "systemd boots with it: a service with its key, and a line of fstab as an automount" {
+    local root=$BATS_FILE_TMPDIR/booted
+
+    grep -qw autofs /proc/filesystems || skip 'this kernel has no autofs'
+    unshare -m -C sh -c 'mount -t cgroup2 none /mnt' 2>/dev/null || skip 'no control groups can be had here'
+    cp -a "$CLEAN" "$root"
+    start_cloud
+    echo '/srv/images.registry /images imgsharefs account=alice,_netdev,nofail,x-systemd.automount 0 0' \
+        >"$root/etc/fstab"
+    mkdir -p "$root/images" "$root/etc/credstore" "$root/etc/systemd/system/multi-user.target.wants"
+    printf 'SOURCE=jdcloud:%s\nOPTIONS=timeout=1,refresh=1,endpoint=%s\n' "$REGION" "$CLOUD_URL" \
+        >"$root/etc/imgsharefs/srv-cloud.conf"
+    printf '[default]\naccess_key = %s\nsecret_key = %s\nregion_id = %s\n' "$OWNER_KEY" "$OWNER_SECRET" \
+        "$REGION" >"$root/etc/credstore/imgsharefs.srv-cloud.key"
+    chmod 0600 "$root/etc/credstore/imgsharefs.srv-cloud.key"
+    # As systemctl enable does.
+    ln -s /lib/systemd/system/imgsharefs@.service \
+        "$root/etc/systemd/system/multi-user.target.wants/imgsharefs@srv-cloud.service"
+
+    cat >"$root/tests.sh" <<'END'
+service=imgsharefs@srv-cloud.service
+echo "automount $(systemctl is-active images.automount) $(systemctl is-active images.mount)"
+echo "account $(timeout 20 cat /images/account/pin)"
+echo "mount $(systemctl is-active images.mount)"
+echo "service $(systemctl is-active $service)"
+until ls /srv/cloud/private/img-m5s0abcd30 >/dev/null 2>&1; do sleep 0.1; done
+echo "shares" $(ls /srv/cloud/private/img-m5s0abcd30/shares)
+touch /srv/cloud/private/img-m5s0abcd29/shares/alice && echo "event $(tail -n 1 /srv/cloud/events | grep -o exe=.*)"
+systemctl reload $service
+echo "reload $? $(systemctl show -p StatusText --value $service)"
+systemctl kill -s KILL $service
+until [ "$(systemctl is-active $service)" != active ]; do sleep 0.05; done
+until [ "$(systemctl is-active $service)" = active ]; do sleep 0.1; done
+echo "again $(grep ^maxcancel: /srv/cloud/status)"
+systemctl stop $service
+echo "stop $? $(systemctl is-failed $service) $(grep -c /srv/cloud /proc/mounts)"
+journalctl --no-pager -o cat -t imgsharefs/srv/cloud | tail -n 1
+journalctl --no-pager -o cat -t imgsharefs/images
+echo "failed" $(systemctl --failed --plain --no-legend)
+END
+    run boot "$root"
+    assert_output "automount active inactive
+account alice
+mount active
+service active
+shares alice bob
+event exe=/usr/bin/touch
+reload 0 Serving jdcloud:$REGION on /srv/cloud for owner
+again maxcancel: 3
+stop 0 inactive 0
+unmounted /srv/cloud
+serving /srv/images.registry on /images for alice
+failed"
+
+    # Again, without a network: the machine comes up, with what was known last.
+    end_cloud KILL
+    cat >"$root/tests.sh" <<'END'
+echo "service $(systemctl is-active imgsharefs@srv-cloud.service)"
+echo "shares" $(ls /srv/cloud/private/img-m5s0abcd30/shares)
+until grep '^online: no: ECONNREFUSED' /srv/cloud/status >/dev/null; do sleep 0.1; done
+echo "online $?"
+echo "failed" $(systemctl --failed --plain --no-legend)
+END
+    run boot "$root"
+    assert_output $'service active\nshares alice bob\nonline 0\nfailed'
 }
 
 @test "a mount outlives the package, and with the package goes all that came with it" {
