@@ -37,7 +37,7 @@ share/doc/imgsharefs/examples/images.mount
 share/man/man1/imgshare.1
 share/man/man8/imgsharefs.8
 share/man/man8/mount.imgsharefs.8'
-    for name in "$PROJECT"/docs/*.md; do
+    for name in "$PROJECT"/docs/*.{md,png,svg}; do
         expected+=$'\n'share/doc/imgsharefs/${name##*/}
     done
     for name in "$PROJECT"/docs/examples/*; do
