@@ -171,8 +171,8 @@ static void tell_unknown(const char *word, struct buffer *error)
         buffer_puts(error, "remount: options cannot be changed; unmount, and mount with the new");
     else
         /* Not its value: somebody may have tried to give a key. */
-        buffer_printf(error, "unknown option: %.*s (see imgsharefs --help)",
-                      (int)strcspn(word, "="), word);
+        buffer_printf(error, "unknown option: %.*s%s (see imgsharefs --help)",
+                      (int)strcspn(word, "="), word, strchr(word, '=') ? "=..." : "");
 }
 
 static int take_word(void *data, const char *word, int key, struct fuse_args *out)

@@ -155,7 +155,8 @@ commands()
     offers "imgsharefs $REGISTRY -o account=jc" jcloud-demo
     offers "imgsharefs $REGISTRY -o ro,account=jc" jcloud-demo
     offers 'imgsharefs -o allow=/etc/hostn' /etc/hostname
-    offers 'imgsharefs -' -o -f -d --help --version
+    offers 'imgsharefs -o ro,loglevel=' error warning info debug
+    offers 'imgsharefs -' -o -f -d -s --check --help --version
     offers 'imgsharefs jdc' jdcloud:
     offers 'imgsharefs jdcloud:cn-s' cn-south-1
     offers "imgsharefs ${REGISTRY%/*}/registry-" "$REGISTRY"-*

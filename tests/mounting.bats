@@ -141,8 +141,8 @@ assert_refused()
     assert_refused 2 '--bogus' --bogus "$REGISTRY" "$MNT"
     assert_refused 2 'bogus' -o account=jcloud-demo,bogus "$REGISTRY" "$MNT"
     assert_refused 2 'rw2' -o rw2 "$REGISTRY" "$MNT"
-    assert_refused 2 'frobnicate=1' -o frobnicate=1 "$REGISTRY" "$MNT"
-    assert_refused 2 'ro=1' -o ro=1 "$REGISTRY" "$MNT"
+    assert_refused 2 'frobnicate=...' -o frobnicate=1 "$REGISTRY" "$MNT"
+    assert_refused 2 'ro=...' -o ro=1 "$REGISTRY" "$MNT"
     assert_refused 2 '-o' "$REGISTRY" "$MNT" -o
 }
 

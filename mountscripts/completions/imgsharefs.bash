@@ -24,6 +24,7 @@ _imgsharefs_values()
         ;;
     profile) sed -nE 's/^\[([^]]+)\].*/\1/p' "$HOME/.jdc/config" 2>/dev/null ;;
     allow | trust | cacert) compgen -f -- "$2" ;;
+    loglevel) printf '%s\n' error warning info debug ;;
     state) compgen -d -- "$2" ;;
     uid) getent passwd | cut -d : -f 3 ;;
     gid) getent group | cut -d : -f 3 ;;
@@ -75,7 +76,7 @@ _imgsharefs()
         return
     fi
     case $token in
-    -*) _imgsharefs_take "$token" < <(printf '%s\n' -o -f -d --help --version) ;;
+    -*) _imgsharefs_take "$token" < <(printf '%s\n' -o -f -d -s --check --help --version) ;;
     jdcloud:*) _imgsharefs_take "$token" < <(printf 'jdcloud:%s\n' cn-north-1 cn-east-1 cn-east-2 cn-south-1) ;;
     *)
         compopt -o filenames 2>/dev/null
