@@ -90,13 +90,14 @@ browses()
     run -1 grep -v action=import "$MNT/events"
 }
 
-# cloud_seen: the fake cloud, where the desktop sees it, with its lists and the shares of web read. Nothing is
-# refreshed while a test looks. Sets BEFORE to what was asked until then.
+# cloud_seen: the fake cloud, where the desktop sees it, with its lists, and the shares and the limit of web. Nothing
+# is refreshed while a test looks. Sets BEFORE to what was asked until then.
 cloud_seen()
 {
     start_cloud
     mount_cloud -o refresh=3600,maxage=0 "$PLACE/images"
     ls "$MNT/private/$CLOUD_WEB/shares" >/dev/null
+    wait_for 10 quota_is $CLOUD_WEB 2/20
     wait_for 5 asks_nothing
 }
 
@@ -288,8 +289,10 @@ refused()
 # mc_start LEFT RIGHT: with these directories, the left one active.
 mc_start()
 {
+    # Another one each time: one that ends still takes connections.
+    MC=$(mktemp -u "$PLACE/tmux.XXXXXX")
     # shellcheck disable=SC2016
-    tmux -S "$PLACE/tmux" -f /dev/null new-session -d -x 110 -y 30 \
+    tmux -S "$MC" -f /dev/null new-session -d -x 110 -y 30 \
         -e HOME="$PLACE/home/.mc" -e TERM=screen -e LC_ALL=C -e LEFT="$1" -e RIGHT="$2" \
         'unset ${!XDG_*}; exec mc --nosubshell --stickchars "$LEFT" "$RIGHT"' 3>&-
     wait_for 10 mc_shows 10Quit
@@ -297,7 +300,7 @@ mc_start()
 
 mc_keys()
 {
-    tmux -S "$PLACE/tmux" send-keys "$@"
+    tmux -S "$MC" send-keys "$@"
 }
 
 # mc_at NAME: goes there in the panel. What comes after names it.
@@ -310,7 +313,7 @@ mc_at()
 
 mc_screen()
 {
-    tmux -S "$PLACE/tmux" capture-pane -p
+    tmux -S "$MC" capture-pane -p
 }
 
 # mc_shows TEXT...: each is on the screen.
@@ -338,7 +341,7 @@ mc_rests()
 
 mc_ends()
 {
-    tmux -S "$PLACE/tmux" kill-server 2>/dev/null || true
+    [ -z "${MC-}" ] || tmux -S "$MC" kill-server 2>/dev/null || true
 }
 
 @test "Midnight Commander: browse, share, cancel; what is refused is said with the errno's text" {
