@@ -57,6 +57,8 @@ section_blocks()
 @test "cookbook.md: cron" {
     need_root
     cat >"$BATS_TEST_TMPDIR/place" <<'END'
+# Copies of what other suites have mounted would keep their daemons alive.
+findmnt -rno TARGET -t fuse.imgsharefs | grep -v "^$BATS_TEST_TMPDIR/" | xargs -r umount -l
 set -e
 mount -t tmpfs -o mode=1730 none /var/spool/cron/crontabs
 chgrp crontab /var/spool/cron/crontabs
