@@ -188,8 +188,10 @@ static int other_run(struct job *job, struct connection *connection, int64_t now
 static void other_record(struct job *job, struct connection *connection, int64_t now)
 {
     struct change *change = change_of_job(job);
+    bool replaced = job->result == -REFUSAL_STORE_REPLACED;
 
-    catalog_record_refused(change->catalog, connection, change, change->refusal, now, NULL);
+    catalog_record_refused(change->catalog, connection, change,
+                           replaced ? job->result : change->refusal, now, NULL);
 }
 
 /* However the record went: the caller hears why the call was refused. */
@@ -368,6 +370,9 @@ void catalog_record_refused(struct catalog *catalog, struct connection *connecti
     if (row && (row->refusal == REFUSAL_STORE_FULL || row->refusal == REFUSAL_STORE_DAMAGED ||
                 row->refusal == REFUSAL_STORE_REPLACED))
         catalog_note_error(catalog, result);
+    /* Its log lies where the file was, and belongs to the file that has come there. */
+    if (row && row->refusal == REFUSAL_STORE_REPLACED)
+        return;
     int written = 0;
     if (fold_admit(&catalog->fold, key, now, &event.repeated))
         written = catalog_record(catalog, connection, &event);

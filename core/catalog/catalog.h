@@ -133,7 +133,8 @@ int catalog_record_change(struct catalog *catalog, struct connection *connection
                           const char *extra) MUST_CHECK;
 
 /* For sources: writes the event of CHANGE, which was refused with RESULT, and the image's
- * last_refusal; equal ones in a row are folded. Inside a transaction. */
+ * last_refusal; equal ones in a row are folded. Of a store that was replaced nothing is written, only
+ * remembered for the file status, and logged. Inside a transaction. */
 void catalog_record_refused(struct catalog *catalog, struct connection *connection,
                             const struct change *change, int result, int64_t now,
                             const char *extra);
