@@ -106,10 +106,13 @@ int mount_view(struct mount *mount, struct view **out)
 
     if (view) {
         *out = view;
-        if (view_renew(view) == 0)
+        int result = view_renew(view);
+        if (result == 0)
             return 0;
-        catalog_note_error(mount->catalog, -REFUSAL_STORE_DAMAGED);
-        return -REFUSAL_STORE_DAMAGED;
+        if (result != -REFUSAL_STORE_REPLACED)
+            result = -REFUSAL_STORE_DAMAGED;
+        catalog_note_error(mount->catalog, result);
+        return result;
     }
     view = calloc(1, sizeof(*view));
     if (!view)

@@ -407,6 +407,29 @@ registry"
     assert_images 20
 }
 
+@test "a mount on a read-only file system shows no other account's images when the registry is replaced" {
+    new_disk 4m
+    mkdir "$PLACE/shelf"
+    mount --bind "$PLACE/disk" "$PLACE/shelf"
+    mount -o remount,bind,ro "$PLACE/shelf"
+    mount_source "$PLACE/shelf/registry"
+    assert_images 19
+    cp "$REGISTRY" "$PLACE/disk/kept"
+    # Its first account is another.
+    "$IMGSHARE" init "$PLACE/disk/other" --account mallory --account jcloud-demo
+    echo '{"imageId": "img-secret00001", "name": "secret", "status": "ready"}' |
+        "$IMGSHARE" import "$PLACE/disk/other" - --owner mallory
+    mv "$PLACE/disk/other" "$REGISTRY"
+    assert_equal "$(errno_of opendir "$MNT/private")" EIO
+    assert_equal "$(errno_of stat "$MNT/private/img-secret00001")" EIO
+    rm "$REGISTRY"
+    assert_equal "$(errno_of opendir "$MNT/private")" EIO
+    # A copy of the same one is it.
+    mv "$PLACE/disk/kept" "$REGISTRY"
+    assert_images 19
+    grep '^last_error: .* EIO: the file of the store was moved, removed or replaced' "$MNT/status"
+}
+
 @test "a registry whose program was killed can be listed from a read-only file system" {
     new_disk 1m
     mount_source "$REGISTRY"

@@ -33,11 +33,20 @@ static bool is_same(const struct view_look *a, const struct view_look *b)
            a->has_log == b->has_log;
 }
 
-/* Opens the file of an immutable view. A log that has come since means a writer, whose side files
- * serve readers as well. */
-static int open_unlocked(struct view *view, struct buffer *error)
+/* Whether the view's account has the same row in the file of CONNECTION: 0, or a negative
+ * refusal/errno. */
+static int check_account(const struct view *view, struct connection *connection)
 {
-    struct view_look look = look_at(view->path); /* before: what changes now is seen next time */
+    int64_t row = 0;
+    int result = statement_value(connection, STATEMENT_ACCOUNT_ID, &row, "t", view->pin);
+
+    return result < 0 ? result : row == view->account ? 0 : -REFUSAL_STORE_REPLACED;
+}
+
+/* Opens the file of an immutable view, which looks like LOOK. A log that has come since means a
+ * writer, whose side files serve readers as well. */
+static int open_unlocked(struct view *view, struct view_look look, struct buffer *error)
+{
     enum connection_mode mode = look.has_log ? CONNECTION_READ_ONLY : CONNECTION_IMMUTABLE;
     struct connection connection;
     int result = connection_open(&connection, view->path, mode, VIEW_CACHE_KIB, error);
@@ -45,10 +54,13 @@ static int open_unlocked(struct view *view, struct buffer *error)
     if (result < 0)
         return result;
     result = connection_exec(&connection, "SELECT 1 FROM setting LIMIT 1"); /* reads the file */
-    if (result < 0) {
+    if (result < 0)
         buffer_printf(error, "%s: %s", view->path, connection_message(&connection));
+    else if (view->connection.db) /* may be another registry, where the row is somebody else's */
+        result = check_account(view, &connection);
+    if (result < 0) {
         connection_close(&connection);
-        return -refusal_errno(result);
+        return result;
     }
     connection_close(&view->connection);
     view->connection = connection;
@@ -66,7 +78,7 @@ int view_open(struct view *view, const char *path, enum connection_mode mode, in
     view->account = account;
     (void)snprintf(view->pin, sizeof(view->pin), "%s", pin);
     return mode == CONNECTION_IMMUTABLE
-               ? open_unlocked(view, error)
+               ? -refusal_errno(open_unlocked(view, look_at(path), error))
                : connection_open(&view->connection, path, view->mode, VIEW_CACHE_KIB, error);
 }
 
@@ -76,10 +88,10 @@ int view_renew(struct view *view)
 
     if (view->mode != CONNECTION_IMMUTABLE)
         return 0;
-    struct view_look look = look_at(view->path);
+    struct view_look look = look_at(view->path); /* before: what changes now is seen next time */
     if (is_same(&look, &view->look))
         return 0;
-    int result = open_unlocked(view, &unheard);
+    int result = look.inode ? open_unlocked(view, look, &unheard) : -REFUSAL_STORE_REPLACED;
     if (result == 0)
         view->renewals++;
     return result;

@@ -116,8 +116,9 @@ int view_open(struct view *view, const char *path, enum connection_mode mode, in
               const char *pin, struct buffer *error) MUST_CHECK;
 /* Looks whether the file of an immutable view has changed, which SQLite then never notices, and if
  * so opens it anew and counts that in view->renewals: where its directory cannot be written by us,
- * somebody else may yet do so. Between two calls, no statement open. Returns 0 or a negative errno,
- * upon which the view is what it was. */
+ * somebody else may yet do so. Between two calls, no statement open. Returns 0 or a negative
+ * refusal/errno, upon which the view is what it was: -REFUSAL_STORE_REPLACED where there is no file
+ * any more, or one in which the account's row is another's or nobody's. */
 int view_renew(struct view *view) MUST_CHECK;
 
 void view_close(struct view *view);
