@@ -230,6 +230,31 @@ members_asked()
     assert_cloud_shares $CLOUD_WEB bob
 }
 
+@test "a refusal of the second try says nothing of the first, which the cloud may have carried out" {
+    tell set lag_ms=60000
+    mount_read
+    for operation in shareImage unShareImage; do
+        tell fault $operation error row=internal applied=true times=1
+        tell fault $operation error row=api-disabled
+    done
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+    assert_output --partial 'Permission denied'
+    run rm "$WEB/alice"
+    assert_failure 1
+    tell clear
+    # The list still shows the share that is gone, and not the one that is there.
+    for command in "rm -f $GOLDEN/alice" "touch $GOLDEN/alice" "touch $WEB/alice"; do
+        run $command
+        assert_failure 1
+        assert_output --partial 'Permission denied'
+    done
+    tell set lag_ms=0
+    assert_settled 5
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_cloud_shares $CLOUD_WEB bob
+}
+
 # held_then_killed: the cloud ends while a touch and an rm hang there; sets FAILED to what they say.
 held_then_killed()
 {

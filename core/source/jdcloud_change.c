@@ -8,9 +8,9 @@
  *   settled: made, and then in the store; or refused, and then as if it had never been
  *
  * Where there is no answer the members tell what became of it. If they do not show it, it is sent
- * again, which is harmless while its caller waits; in the end its row stays in the journal as
- * unknown, its caller hears why, and whoever asks for the members next finds out
- * (jdcloud_members.c).
+ * again, which is harmless while its caller waits. A refusal then says nothing of what was sent
+ * before. In the end its row stays in the journal as unknown, its caller hears why, and whoever asks
+ * for the members next finds out (jdcloud_members.c).
  */
 #include "core/source/jdcloud_state.h"
 
@@ -524,9 +524,10 @@ static void sent(struct call *call, const struct reply *reply)
     take_reply(operation, reply);
     if (reply->result == 0)
         settle(operation, true);
-    else if (!reply->unknown)
+    else if (!reply->unknown && operation->sends == 1)
         settle(operation, false);
-    else if (reply->result == -REFUSAL_INTERRUPTED || reply->result == -REFUSAL_SERVICE_TIMEOUT ||
+    else if (!reply->unknown || /* what was sent before may have been carried out all the same */
+             reply->result == -REFUSAL_INTERRUPTED || reply->result == -REFUSAL_SERVICE_TIMEOUT ||
              is_given_up(operation))
         abandon(operation);
     else
