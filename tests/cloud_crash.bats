@@ -45,19 +45,40 @@ acknowledged_holds()
     }
 }
 
-# crash_rounds COUNT: so often the program is killed in the middle, mounted again, and compared.
+# agrees_or_says IMAGE PIN...: after a refresh each of the pins is listed where the cloud has it, and only
+# there, unless status names it as one of unknown outcome.
+agrees_or_says()
+{
+    local image=$1 pin here there
+
+    touch "$MNT/private/$image/shares" || return
+    here=$(listed "$image")
+    there=$(cloud_shares "$image")
+    for pin in "${@:2}"; do
+        [ "$(grep -cxF "$pin" <<<"$here")" = "$(grep -cxF "$pin" <<<"$there")" ] ||
+            grep -q "^unsettled_[a-z]*: $image $pin " "$MNT/status" || {
+            printf '%s of %s: neither agreed upon nor unsettled\n' "$pin" "$image" >&2
+            return 1
+        }
+    done
+}
+
+# crash_rounds COUNT: so often the program is killed in the middle, mounted again, and compared. In the
+# end nothing is unknown any more.
 crash_rounds()
 {
     local round pin pids pid image lost=0
-    local -a images=("$CLOUD_GOLDEN" "$CLOUD_WEB")
+    local -a images=("$CLOUD_GOLDEN" "$CLOUD_WEB") pins
 
-    add_accounts k%d 1 4
-    tell set latency_ms=15 latency_jitter_ms=15
+    tell set latency_ms=15 latency_jitter_ms=15 share_limit=1000
     for ((round = 1; round <= $1; round++)); do
+        # Other accounts each time: what is unknown of the last ones would hold these up.
+        add_accounts "r${round}k%d" 1 4
+        pins=("r${round}k"{1..4})
         mount_cloud "$BATS_TEST_TMPDIR/crash"
         ls "$MNT"/private/{"$CLOUD_GOLDEN","$CLOUD_WEB"}/shares >/dev/null
         pids=
-        for pin in k{1..4}; do
+        for pin in "${pins[@]}"; do
             change_for_ever "$pin" "$BATS_TEST_TMPDIR/log.$pin" "${images[@]}" 3>&- &
             pids+=" $!"
         done
@@ -70,13 +91,16 @@ crash_rounds()
         mount_cloud "$BATS_TEST_TMPDIR/crash"
         [[ $(status_of unsettled) == 0* ]] || ((lost += 1))
         for image in "${images[@]}"; do
-            wait_for 3 agrees "$image"
-            for pin in k{1..4}; do
+            agrees_or_says "$image" "${pins[@]}"
+            for pin in "${pins[@]}"; do
                 acknowledged_holds "$BATS_TEST_TMPDIR/log.$pin" "$image" "$pin"
             done
         done
         unmount "$MNT"
     done
+    mount_cloud "$BATS_TEST_TMPDIR/crash"
+    wait_for 16 status_is unsettled '0 changes'
+    wait_for 16 agrees "${images[@]}"
     printf '# %d changes were acknowledged; after %d of %d kills something was unsettled\n' \
         "$(cat "$BATS_TEST_TMPDIR"/log.* | grep -c ^done)" $lost "$1" >&3
 }

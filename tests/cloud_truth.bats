@@ -375,6 +375,27 @@ held_then_killed()
     assert_equal "$(listed $CLOUD_GOLDEN)" alice
 }
 
+@test "a list from before the last opposite change is no proof that a change was made" {
+    tell set lag_ms=60000
+    mount_read
+    touch "$GOLDEN/alice"
+    rm "$WEB/alice"
+    tell fault shareImage reset applied=false
+    tell fault unShareImage reset applied=false
+    # The lists show just what is wanted.
+    run rm "$GOLDEN/alice"
+    assert_failure 1
+    run touch "$WEB/alice"
+    assert_failure 1
+    assert_equal "$(listed $CLOUD_GOLDEN)" alice
+    assert_equal "$(listed $CLOUD_WEB)" bob
+    touch "$GOLDEN" "$WEB"
+    assert_equal "$(status_of unsettled)" '2 changes'
+    refute event_has settled=made
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_cloud_shares $CLOUD_WEB bob
+}
+
 # --- what was not made: see setup_file ---
 
 @test "a share and a cancel that the cloud has not made are forgotten, each with an event" {

@@ -174,6 +174,9 @@ static int decide_run(struct job *job, struct connection *connection, int64_t no
     int64_t row = 0;
     result =
         journal_add(connection, own->image, own->name, own->action == CHANGE_CANCEL, now, &row);
+    if (result == 0)
+        result = journal_made_at(connection, own->image, own->name, own->action != CHANGE_CANCEL,
+                                 &operation->opposite_ns);
     LOCK_SCOPE(&cloud->mutex);
     operation->journal = row;
     return result;
@@ -297,7 +300,7 @@ static int settle_run(struct job *job, struct connection *connection, int64_t no
     if (result >= 0 && own->action == CHANGE_SHARE)
         result = write_find_share(connection, image.row, own->name, &own->share, &own->created_ns);
     if (result >= 0)
-        result = journal_set(connection, operation->journal, JOURNAL_DONE, now);
+        result = journal_made(connection, operation->journal, now);
     describe_answer(operation, "", &extra);
     if (result == 0)
         result =
@@ -477,7 +480,9 @@ static void checked(struct call *call, const struct reply *reply)
     int result = reply->result;
     if (result == 0)
         result = api_read_members(reply->body, look_for_pin, &wanted);
-    if (result == 0 && wanted.found == (operation->own.action == CHANGE_SHARE)) {
+    bool shown = result == 0 && wanted.found == (operation->own.action == CHANGE_SHARE);
+    /* A list that may be one from before the last opposite change proves nothing. */
+    if (shown && text_now() - operation->opposite_ns >= SETTLE_NS) {
         settle(operation, true);
         return;
     }

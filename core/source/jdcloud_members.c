@@ -97,7 +97,8 @@ static int set_share(struct merge *merge, const char *pin, bool shared, const ch
                           merge->now);
 }
 
-/* A change without an answer: the list decides, as soon as it can. Returns 1 if its pin is to be
+/* A change without an answer: the list decides, as soon as it can. That it shows what was wanted
+ * proves nothing while it may show what was before the last opposite change. Returns 1 if its pin is to be
  * left as the store has it, 0 if the list counts, or a negative refusal/errno. */
 static int merge_unknown(struct merge *merge, const struct journal_entry *entry, bool made)
 {
@@ -105,14 +106,19 @@ static int merge_unknown(struct merge *merge, const struct journal_entry *entry,
 
     if (jdcloud_is_under_way(merge->cloud, entry->image, entry->row))
         return 1;
-    if (made) {
-        int result = set_share(merge, entry->pin, !entry->cancel, action, " settled=made");
-        return result < 0 ? result
-                          : journal_set(merge->connection, entry->row, JOURNAL_DONE, merge->now);
-    }
-    if (merge->began_ns - entry->at_ns < SETTLE_NS)
+    int64_t opposite_ns = 0;
+    int result =
+        journal_made_at(merge->connection, entry->image, entry->pin, !entry->cancel, &opposite_ns);
+    if (result < 0)
+        return result;
+    /* Until then it may be one from before the opposite, or from before this. */
+    if (merge->began_ns - (made ? opposite_ns : entry->at_ns) < SETTLE_NS)
         return 1;
-    int result = journal_remove(merge->connection, entry->row);
+    if (made) {
+        result = set_share(merge, entry->pin, !entry->cancel, action, " settled=made");
+        return result < 0 ? result : journal_made(merge->connection, entry->row, merge->now);
+    }
+    result = journal_remove(merge->connection, entry->row);
     if (result == 0)
         result =
             jdcloud_record(merge->cloud, merge->connection, action, merge->image->id, entry->pin,

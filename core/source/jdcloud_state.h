@@ -76,7 +76,8 @@ struct operation {
     int sends;
     int64_t again_ms;
     int64_t deadline_ms;
-    int64_t journal; /* row, 0 before it is written; set under the mutex */
+    int64_t journal;     /* row, 0 before it is written; set under the mutex */
+    int64_t opposite_ns; /* when the last opposite change of its pin was made here, 0 = unknown */
     bool blocked;
     bool made;
     int result;

@@ -336,8 +336,10 @@ int replica_shares(struct connection *connection, int64_t image, replica_visit_p
 int journal_add(struct connection *connection, int64_t image, const char *pin, bool cancel,
                 int64_t now, int64_t *row)
 {
-    /* A later change of the same pin takes the place of one that was made. */
-    int result = statement_run(connection, STATEMENT_JOURNAL_FORGET, "it", image, pin);
+    /* It takes the place of an equal one that was made. An opposite one stays until this one is made:
+     * its time tells what a list can prove. */
+    int result =
+        statement_run(connection, STATEMENT_JOURNAL_FORGET, "iti", image, pin, (int64_t)cancel);
 
     if (result == 0)
         result = statement_run(connection, STATEMENT_JOURNAL_ADD, "itii", image, pin,
@@ -350,6 +352,22 @@ int journal_add(struct connection *connection, int64_t image, const char *pin, b
 int journal_set(struct connection *connection, int64_t row, enum journal_state state, int64_t now)
 {
     return statement_run(connection, STATEMENT_JOURNAL_SET, "iii", row, (int64_t)state, now);
+}
+
+int journal_made(struct connection *connection, int64_t row, int64_t now)
+{
+    int result = statement_run(connection, STATEMENT_JOURNAL_SUPERSEDE, "i", row);
+
+    return result < 0 ? result : journal_set(connection, row, JOURNAL_DONE, now);
+}
+
+int journal_made_at(struct connection *connection, int64_t image, const char *pin, bool cancel,
+                    int64_t *at_ns)
+{
+    *at_ns = 0;
+    int result = statement_value(connection, STATEMENT_JOURNAL_MADE_AT, at_ns, "iti", image, pin,
+                                 (int64_t)cancel);
+    return result < 0 ? result : 0;
 }
 
 int journal_remove(struct connection *connection, int64_t row)

@@ -115,7 +115,13 @@ int journal_add(struct connection *connection, int64_t image, const char *pin, b
                 int64_t now, int64_t *row) MUST_CHECK;
 int journal_set(struct connection *connection, int64_t row, enum journal_state state,
                 int64_t now) MUST_CHECK;
+/* ROW is made: it takes the place of what was made of its pin before. */
+int journal_made(struct connection *connection, int64_t row, int64_t now) MUST_CHECK;
 int journal_remove(struct connection *connection, int64_t row) MUST_CHECK;
+/* When the last share (CANCEL: cancel) of IMAGE and PIN was made that the journal still has; 0 where
+ * it has none. */
+int journal_made_at(struct connection *connection, int64_t image, const char *pin, bool cancel,
+                    int64_t *at_ns) MUST_CHECK;
 /* Of IMAGE and PIN the row that has no answer: 1, or 0 where there is none. */
 int journal_find(struct connection *connection, int64_t image, const char *pin,
                  struct journal_entry *out) MUST_CHECK;

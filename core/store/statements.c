@@ -190,7 +190,13 @@ static const char *const statements[STATEMENT_COUNT] = {
         "INSERT INTO journal (image, pin, cancel, state, at_ns) VALUES (?1, ?2, ?3, 0, ?4)",
     [STATEMENT_JOURNAL_SET] = "UPDATE journal SET state = ?2, at_ns = ?3 WHERE id = ?1",
     [STATEMENT_JOURNAL_REMOVE] = "DELETE FROM journal WHERE id = ?1",
-    [STATEMENT_JOURNAL_FORGET] = "DELETE FROM journal WHERE image = ?1 AND pin = ?2 AND state = 2",
+    [STATEMENT_JOURNAL_FORGET] =
+        "DELETE FROM journal WHERE image = ?1 AND pin = ?2 AND cancel = ?3 AND state = 2",
+    [STATEMENT_JOURNAL_SUPERSEDE] =
+        "DELETE FROM journal WHERE state = 2 AND id <> ?1 AND (image, pin) = "
+        "(SELECT image, pin FROM journal WHERE id = ?1)",
+    [STATEMENT_JOURNAL_MADE_AT] =
+        "SELECT at_ns FROM journal WHERE image = ?1 AND pin = ?2 AND cancel = ?3 AND state = 2",
     [STATEMENT_DATA_VERSION] = "PRAGMA data_version",
 };
 
