@@ -211,10 +211,19 @@ refute_mount()
     run ! ls "$MNT"
     clear=$(of_unit "$SERVICE" ExecStopPost)
     clear=${clear#+-}
-    # shellcheck disable=SC2086
-    ${clear//%f/$MNT}
+    clear=${clear//%f/\"\$MNT\"}
+    eval "$clear"
+    run ! is_mounted "$MNT"
     start_service "$REGISTRY" account=jcloud-demo
     stop_service
+    # It is run after a start that failed, too, and what others have mounted there stays.
+    run at_home "
+        mkdir images
+        mount -t tmpfs none images
+        MNT=\$PWD/images
+        $clear
+        findmnt -n -o FSTYPE images"
+    assert_output tmpfs
 }
 
 @test "the unit that the manual shows is the example, and mounts" {

@@ -169,14 +169,17 @@ END
     run in_root '
         mount -a && dpkg -r imgsharefs >/dev/null && cat /images/account/pin && umount /images
         command -v imgsharefs; ls /sbin/mount.imgsharefs
-        mkdir -p /var/lib/imgsharefs && dpkg -P imgsharefs >/dev/null && echo purged
-        dpkg -s imgsharefs; ls /var/lib/imgsharefs
+        mkdir -p /var/lib/imgsharefs && cd /var/lib/imgsharefs && touch mine.registry jdcloud-r-0.replica jdcloud-r-0.replica-wal
+        dpkg -P imgsharefs >/dev/null && echo purged
+        dpkg -s imgsharefs; ls; rm -r /var/lib/imgsharefs
         echo keep >/etc/fstab; rm -r /images /srv/images.registry*'
     assert_line alice
     assert_line purged
     assert_line --partial "cannot access '/sbin/mount.imgsharefs'"
     assert_line --partial "package 'imgsharefs' is not installed"
-    assert_line --partial "cannot access '/var/lib/imgsharefs'"
+    # Replicas are gone; what somebody has put beside them is not.
+    assert_line mine.registry
+    refute_line --partial replica
     [ "${#lines[@]}" -le 7 ]
     # The rest is as it was: but for fstab, a file of the administrator.
     run diff <(grep -v '^./etc/fstab ' "$BATS_FILE_TMPDIR/before") <(files | grep -v '^./etc/fstab ')
