@@ -11,18 +11,6 @@ setup()
     TRUST=$BATS_TEST_TMPDIR/trust
 }
 
-teardown()
-{
-    unmount_all
-    end_cloud KILL
-}
-
-new_mount()
-{
-    new_registry
-    mount_registry "$@"
-}
-
 # name_of ID: its name.
 name_of()
 {

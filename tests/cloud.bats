@@ -11,12 +11,6 @@ setup()
     start_cloud
 }
 
-golden()
-{
-    GOLDEN=$MNT/private/$CLOUD_GOLDEN
-    WEB=$MNT/private/$CLOUD_WEB
-}
-
 # --- what a change asks of the cloud ---
 
 @test "touch shares with one request, rm cancels with one, and both are there at once" {

@@ -342,11 +342,6 @@ not_doubted()
     assert_equal "$(find "$MNT/private" -path '*/shares/carol' | wc -l)" 60
 }
 
-members_asked()
-{
-    [ "$(requests_count describeImageMembers)" -gt 0 ]
-}
-
 @test "who opens what is asked for in the background does not wait for all of that" {
     tell add-images 40 owner=owner status=ready name=many 'pins=["carol"]'
     mount_cloud -o maxage=2

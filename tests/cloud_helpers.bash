@@ -83,6 +83,12 @@ requests_count()
     control requests --count "$@"
 }
 
+# members_asked [IMAGE]: the cloud was asked with whom something, or IMAGE, is shared.
+members_asked()
+{
+    [ "$(requests_count describeImageMembers ${1:+"image=$1"})" -gt 0 ]
+}
+
 # asked_since NUMBER: what was asked after so many requests, one OPERATION a line.
 asked_since()
 {
@@ -146,6 +152,13 @@ mount_read()
     GOLDEN=$MNT/private/$CLOUD_GOLDEN/shares
     WEB=$MNT/private/$CLOUD_WEB/shares
     ls "$GOLDEN" "$WEB" >/dev/null
+}
+
+# golden: sets GOLDEN and WEB to the images themselves, in the mount.
+golden()
+{
+    GOLDEN=$MNT/private/$CLOUD_GOLDEN
+    WEB=$MNT/private/$CLOUD_WEB
 }
 
 # listed IMAGE: with whom the mount lists it as shared, sorted, one a line.

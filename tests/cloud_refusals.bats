@@ -12,12 +12,6 @@ setup()
     start_cloud
 }
 
-golden()
-{
-    GOLDEN=$MNT/private/$CLOUD_GOLDEN
-    WEB=$MNT/private/$CLOUD_WEB
-}
-
 # cloud_refuses ACTION ERRNO CODE ROW [NAME=VALUE]...: the cloud answers ACTION with ROW, once and for
 # good; the errno, the event and last_refusal are so, and nothing has changed.
 cloud_refuses()

@@ -151,7 +151,7 @@ assert_settled()
     assert_equal $status 130
     rm -f "$GOLDEN/alice" 3>&- &
     pid=$!
-    wait_for 5 members_asked
+    wait_for 5 members_asked $CLOUD_GOLDEN
     # Only now is it carried out.
     tell share $CLOUD_GOLDEN alice
     wait $pid
@@ -166,11 +166,6 @@ assert_settled()
     bash -c 'sleep 0.3 & : >"$1"' bash "$GOLDEN/alice" 3>&-
     assert_cloud_shares $CLOUD_GOLDEN alice
     assert_equal "$(requests_count shareImage)" 1
-}
-
-members_asked()
-{
-    [ "$(requests_count describeImageMembers image=$CLOUD_GOLDEN)" -gt 0 ]
 }
 
 @test "the opposite of what is unsettled fails until that is known, and what is done then holds" {
@@ -367,7 +362,7 @@ held_then_killed()
     run touch "$GOLDEN/alice"
     assert_failure 1
     tell clear
-    wait_for 8 members_asked
+    wait_for 8 members_asked $CLOUD_GOLDEN
     assert_equal "$(status_of unsettled)" '1 change'
     tell set lag_ms=0
     assert_settled 8

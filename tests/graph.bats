@@ -5,12 +5,6 @@
 load helpers
 load cloud_helpers
 
-teardown()
-{
-    unmount_all
-    end_cloud KILL
-}
-
 # node NAME_OF_IMAGE_OR_PIN: the names of the nodes in DOT whose label has that line.
 node()
 {

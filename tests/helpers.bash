@@ -191,6 +191,12 @@ mount_registry()
     mount_any mount_registry "$options" "$REGISTRY" "$@"
 }
 
+# new_mount [ARGS of mount_registry]: a new sample registry, mounted.
+new_mount()
+{
+    new_registry && mount_registry "$@"
+}
+
 # daemon_pid MNT: the process that serves it.
 daemon_pid()
 {

@@ -36,11 +36,6 @@ teardown_file()
     fusermount3 -u -z "$FOLD/m" 2>/dev/null || true
 }
 
-teardown()
-{
-    stop_all
-}
-
 setup()
 {
     PLACE=$(cd "$BATS_TEST_TMPDIR" && pwd -P)

@@ -12,18 +12,6 @@ setup()
     cd "$LISTS" || return
 }
 
-teardown()
-{
-    unmount_all
-    end_cloud KILL
-}
-
-new_mount()
-{
-    new_registry
-    mount_registry "$@"
-}
-
 # list NAME LINE...: a list of these lines.
 list()
 {

@@ -5,12 +5,6 @@
 load helpers
 load cloud_helpers
 
-teardown()
-{
-    unmount_all
-    end_cloud KILL
-}
-
 setup()
 {
     new_registry
