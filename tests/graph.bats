@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016,SC2086  # scripts of bash -c; ids of images need no quotes
+# shellcheck disable=SC2012,SC2016,SC2086  # ls is tested here; scripts of bash -c; ids of images need no quotes
 # imgshare graph: the picture of who has what.
 
 load helpers
@@ -64,6 +64,20 @@ nodes_drawn()
     DOT=$("$IMGSHARE" graph "$REGISTRY")
     assert_arrow golden nobody 'color="#cc0000".*label="ENXIO"'
     [ "$(nodes_drawn)" -gt 10 ]
+}
+
+@test "graph of a mount: ids that begin alike, and go on with any letter" {
+    new_registry
+    for id in img-m5s0abcd29é img-m5s0abcd29-1 img-m5s0abcd2; do
+        import_image "$id" ownerPin jcloud-demo pins '["alice"]'
+    done
+    mount_registry
+    touch "$MNT/private/$IMG_GOLDEN/shares/alice"
+    DOT=$("$IMGSHARE" graph "$MNT")
+    wanted=$(ls "$MNT"/private/*/shares | grep -vc -e : -e '^$')
+    # What others share with this account is there, too.
+    wanted=$((wanted + $(ls "$MNT/shared" | wc -l)))
+    [[ $DOT == *" images, $wanted shares, "* ]] || fail "not $wanted shares: $DOT"
 }
 
 @test "graph of 2,000 images has as many nodes as a page takes" {

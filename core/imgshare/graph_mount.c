@@ -160,7 +160,7 @@ static int take_pins(const struct names *uses, const char *id, struct names *pin
         size_t middle = low + (high - low) / 2;
         int order = strncmp(uses->items[middle], id, length);
         if (order == 0)
-            order = uses->items[middle][length] - '/';
+            order = (unsigned char)uses->items[middle][length] - '/'; /* as strcmp() sorts */
         if (order < 0)
             low = middle + 1;
         else
