@@ -332,6 +332,18 @@ import_image()
     image_of "$@" | "$IMGSHARE" import "$REGISTRY" - >/dev/null
 }
 
+# share_unlistable ID: shares it, in REGISTRY, with an account that no file name can be.
+share_unlistable()
+{
+    sqlite3 "$REGISTRY" "
+        INSERT INTO account (pin, private_ns, names_ns, received_ns, owners_ns, recipients_ns, received)
+            VALUES ('a/b', 1, 1, 1, 1, 1, 1);
+        INSERT INTO share (image, pin, created_ns) SELECT id, 'a/b', 1 FROM image WHERE image_id = '$1';
+        UPDATE image SET shares = shares + 1 WHERE image_id = '$1';
+        INSERT INTO recipient (owner, pin, images, changed_ns)
+            SELECT owner, 'a/b', 1, 1 FROM image WHERE image_id = '$1';"
+}
+
 # shares_of IMAGE_ID: with whom the registry says it is shared, sorted, one a line.
 shares_of()
 {

@@ -139,6 +139,22 @@ imgshare: $LISTS/golden: an empty list would cancel everything; if that is meant
     refused "$IMG_GOLDEN (golden): has two lists: $LISTS/golden and $LISTS/$IMG_GOLDEN"
 }
 
+@test "a share that no file name can be stands against a list of its image, and no other" {
+    new_registry
+    share_unlistable "$IMG_GOLDEN"
+    mount_registry
+    list golden alice
+    refused "$IMG_GOLDEN (golden): is shared with a/b, which no file name can be; cancel that where it was shared"
+    rm "$LISTS/golden"
+    list "$IMG_MYSQL" alice bob
+    plan_is
+    # What was cancelled can be shared again all the same.
+    touch "$MNT/private/$IMG_GOLDEN/shares/bob"
+    rm "$MNT/private/$IMG_GOLDEN/shares/bob"
+    run -0 "$IMGSHARE" undo "$MNT" --since 1m --apply
+    assert_output "+ share $IMG_GOLDEN (golden) bob"
+}
+
 @test "lists that cannot be read are errors" {
     new_mount
     rmdir "$LISTS"

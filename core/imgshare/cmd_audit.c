@@ -161,8 +161,12 @@ static int found_unsettled(const char *rest, void *context)
 {
     struct audit *audit = context;
     const char *pin = strchr(rest, ' ');
-    CLEANUP_FREE char *name = pin ? strndup(pin + 1, strcspn(pin + 1, " ")) : NULL;
+    const char *end = NULL;
 
+    /* The last: an allow-list may allow pins with blanks. */
+    for (const char *since = pin; since && (since = strstr(since, " since ")); since++)
+        end = since;
+    CLEANUP_FREE char *name = end && end > pin ? strndup(pin + 1, (size_t)(end - pin - 1)) : NULL;
     if (name && pin_list_has(audit->allow, name))
         return 0;
     (void)printf("unsettled: %s\n", rest);

@@ -222,28 +222,56 @@ struct plan_bounds plan_bounds_of(const struct mount_reader *reader, int64_t can
     };
 }
 
+/* The image of PLAN that a line "ID ..." is about, NULL where there is none. */
+static struct plan_image *image_of(const struct plan *plan, const char *line)
+{
+    size_t length = strcspn(line, " ");
+
+    for (size_t i = 0; i < plan->count; i++)
+        if (strncmp(plan->images[i].id, line, length) == 0 && plan->images[i].id[length] == '\0')
+            return &plan->images[i];
+    return NULL;
+}
+
 /* "ID PIN since TIME" */
 static int mark_unsettled(const char *rest, void *context)
 {
-    struct plan *plan = context;
-    size_t length = strcspn(rest, " ");
+    struct plan_image *image = image_of(context, rest);
 
-    for (size_t i = 0; i < plan->count; i++) {
-        struct plan_image *image = &plan->images[i];
-        if (strncmp(image->id, rest, length) == 0 && image->id[length] == '\0')
-            image->unsettled = true;
-    }
+    if (image)
+        image->unsettled = true;
     return 0;
 }
 
-int plan_read_unsettled(struct plan *plan, const struct mount_reader *reader, struct buffer *error)
+/* "ID PIN": no list can say it, and no unlink can cancel it. The text is escaped already. */
+static int refuse_unlistable(const char *rest, void *context)
+{
+    struct plan *plan = context;
+    const struct plan_image *image = image_of(plan, rest);
+
+    if (image)
+        plan_problem(
+            plan, image,
+            "is shared with %s, which no file name can be; cancel that where it was shared",
+            rest + strcspn(rest, " ") + 1);
+    return 0;
+}
+
+/* Has VISIT look at the lines of status whose key begins with KEY. */
+static int read_status(struct plan *plan, const struct mount_reader *reader, const char *key,
+                       mount_line visit, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer status = BUFFER_INIT((size_t)64 << 20);
     int result = mount_file(reader, "status", &status);
 
     if (result == 0)
-        result = mount_lines(buffer_text(&status), "unsettled_", mark_unsettled, plan);
+        result = mount_lines(buffer_text(&status), key, visit, plan);
     return result < 0 ? mount_explain(reader, "status", result, error) : 0;
+}
+
+int plan_read_unsettled(struct plan *plan, const struct mount_reader *reader, struct buffer *error)
+{
+    return read_status(plan, reader, "unsettled_", mark_unsettled, error);
 }
 
 /* Whether STORE has the account PIN: 0, or a negative refusal/errno. */
@@ -341,6 +369,8 @@ int plan_read(struct plan *plan, const char *directory, struct mount_reader *rea
         result = read_list(plan, directory, lists.items[i], reader, allow_empty, error);
     if (result == 0)
         result = plan_read_unsettled(plan, reader, error);
+    if (result == 0)
+        result = read_status(plan, reader, "unlistable", refuse_unlistable, error);
     if (result == 0)
         result = plan_finish(plan, &bounds);
     if (result == 0)
