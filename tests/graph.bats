@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2012,SC2016,SC2086  # ls is tested here; scripts of bash -c; ids of images need no quotes
+# shellcheck disable=SC2010,SC2012,SC2016,SC2086  # ls is tested here; scripts of bash -c; ids of images need no quotes
 # imgshare graph: the picture of who has what.
 
 load helpers
