@@ -94,7 +94,7 @@ def cloud_touch(bench):
     place = bench.place
     count = bench.size(20, 3)
     names = ["bench-%d-%d" % (side, number)
-             for side in (0, 1) for number in range(count * bench.rounds)]
+             for side in range(3) for number in range(count * bench.rounds)]
     cloud = Cloud(bench, names)
     fresh = iter(names)
 
@@ -104,11 +104,15 @@ def cloud_touch(bench):
     try:
         shares = cloud.mount.under("private", cloud.support.GOLDEN, "shares")
         output("ls", shares)  # from here on it is known with whom it is shared
-        ours, peer = interleave(bench.rounds, [
+        ours, peer, bare = interleave(bench.rounds, [
             lambda: sum(place.load("run", "touch", os.path.join(shares, pin))
                         for pin in take()) / count,
-            lambda: (cloud.curl(take()) + place.load("fsync", place.path("fsync"), count)) / count])
+            lambda: (cloud.curl(take()) + place.load("fsync", place.path("fsync"), count)) / count,
+            lambda: place.load("create", 1, place.write_list(
+                os.path.join(shares, pin) for pin in take())) / count])
     finally:
         cloud.stop()
     yield Figure("cloud-touch", "touch", ours, kind=WITHIN, target=1.05,
                  peer_name="curl POST + fsync", peer=peer)
+    yield Figure("cloud-touch", "open, close", bare, kind=WITHIN, peer_name="curl POST + fsync",
+                 peer=peer)
