@@ -4,7 +4,8 @@
  * usage: load [-s] CALL PROCESSES FILE    CALL (stat, missing, mkdir, create, unlink, read, list) for each
  *                                         path that FILE has, one a line. Each process does them all,
  *                                         each beginning elsewhere; with -s each does a slice of its own
- *        load run COMMAND [ARG]...        COMMAND, with its output thrown away
+ *        load run COMMAND [ARG]...        COMMAND, with its output thrown away; prints also the most
+ *                                         memory that it had, in KiB
  *        load fsync FILE COUNT            appends 4 KiB to FILE and has it on the disk, COUNT times
  *
  * The processes begin together. Prints the nanoseconds from then until the last one is done. A call
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -212,7 +214,8 @@ static int run_processes(const struct work *work)
 static int run_command(char **command)
 {
     int64_t begun_ns = now_ns();
-    pid_t pid = vfork();
+    struct rusage usage;
+    pid_t pid = fork();
     int status = 0;
 
     if (pid == 0) {
@@ -221,14 +224,14 @@ static int run_command(char **command)
         (void)execvp(command[0], command);
         _exit(127);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+    if (pid < 0 || wait4(pid, &status, 0, &usage) < 0)
         return fail(command[0]);
     int64_t ended_ns = now_ns();
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         (void)fprintf(stderr, "load: %s: exit status %d\n", command[0], WEXITSTATUS(status));
         return 1;
     }
-    return printf("%lld\n", (long long)(ended_ns - begun_ns)) < 0;
+    return printf("%lld %ld\n", (long long)(ended_ns - begun_ns), usage.ru_maxrss) < 0;
 }
 
 static int run_fsync(const char *path, long count)

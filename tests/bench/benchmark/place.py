@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,20 @@ def output(*command, **options):
 def filesystem(path):
     """The type of the filesystem that PATH is on."""
     return output("findmnt", "-n", "-o", "FSTYPE", "-T", path).strip().splitlines()[-1]
+
+
+def raise_files():
+    """Raises the limit of open files as far as may be (root may raise the hard one, unless it was
+    taken from it), and gives it."""
+    with open("/proc/sys/fs/nr_open") as file:
+        most = int(file.read())
+    for limit in (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            break
+        except ValueError:
+            pass
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def processes_of(mountpoint):
@@ -55,6 +70,8 @@ class Mount:
         if not os.path.ismount(path):
             raise CannotRun("%s did not mount" % command[0])
         self.pids = processes_of(path)
+        # A number is given to another process as soon as it is free; this stays its own.
+        self.ends = [os.pidfd_open(pid) for pid in self.pids]
 
     def under(self, *names):
         """A path in it."""
@@ -80,11 +97,10 @@ class Mount:
     def unmount(self):
         """Ends it, and waits until the process is gone."""
         output("fusermount3", "-u", self.path)
-        end = time.monotonic() + 30
-        while any(os.path.exists("/proc/%d" % pid) for pid in self.pids):
-            if time.monotonic() > end:
+        for end in self.ends:
+            if not select.select([end], [], [], 30)[0]:
                 raise CannotRun("%s: its process does not end" % self.path)
-            time.sleep(0.005)
+            os.close(end)
 
 
 class Place:
@@ -114,7 +130,7 @@ class Place:
         return self
 
     def __exit__(self, *unused):
-        for mount in reversed(self.mounts):
+        for mount in filter(lambda each: os.path.ismount(each.path), self.mounts):
             subprocess.run(["fusermount3", "-u", "-z", mount.path], check=False)
         if self.tmpfs and os.path.ismount(self.tmpfs):
             subprocess.run(["umount", "-l", self.tmpfs], check=False)
@@ -180,8 +196,7 @@ class Place:
         that the kernel knows."""
         if not self.peer:
             raise CannotRun(self.peer_missing)
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        raise_files()
         return self.keep(Mount(self.new_mountpoint(), [self.peer, "-o", "source=%s,cache=%s" % (source, cache)]))
 
     def new_mountpoint(self):
@@ -209,7 +224,12 @@ class Place:
 
     def load(self, *args):
         """Runs load; the seconds that it measured."""
-        return int(output(self.program("tests/bench_load"), *map(str, args))) / 1e9
+        return int(output(self.program("tests/bench_load"), *map(str, args)).split()[0]) / 1e9
+
+    def run(self, *command):
+        """Runs COMMAND; its seconds and the most memory it had, in MiB."""
+        took, memory = output(self.program("tests/bench_load"), "run", *command).split()
+        return int(took) / 1e9, int(memory) / 1024
 
     def bound(self, registry, action, names):
         """Runs bound; the seconds that it measured."""

@@ -99,19 +99,6 @@ def growth(bench):
                          peer_name="at %s" % format(sizes[0], ","))
 
 
-def run_measured(command, **options):
-    """Runs COMMAND; its seconds and the most memory it had, in MiB."""
-    start = time.monotonic()
-    # vfork counts what we have as the child's: we are small beside what is looked for.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                               **options)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise CannotRun("%s: exit status %d" % (command[0], process.returncode))
-    return time.monotonic() - start, usage.ru_maxrss / 1024
-
-
 @row("import", "a million records, time and memory")
 def import_(bench):
     """sqlite3's .import puts the same rows, as CSV, into a registry without images."""
@@ -131,13 +118,12 @@ def import_(bench):
         return path
 
     def ours():
-        seconds, used = run_measured([place.program("imgshare"), "import", fresh("import"),
-                                      records])
+        seconds, used = place.run(place.program("imgshare"), "import", fresh("import"), records)
         memory.append(used)
         return seconds
 
     def theirs():
-        return run_measured(["sqlite3", fresh("import-peer"), ".import --csv %s image" % csv])[0]
+        return place.run("sqlite3", fresh("import-peer"), ".import --csv %s image" % csv)[0]
 
     place.imgshare("import", fresh("import"), records)
     try:
