@@ -155,6 +155,8 @@ nothing_changed()
 # --- tar, cpio-like ---
 
 @test "tar -c of shares/ and of an image, and tar -x into another image" {
+    # A cloud is asked when it is opened first, and what tar reads has changed then.
+    ls $mysql/shares >/dev/null
     tar -cf "$elsewhere/shares.tar" -C $mysql/shares .
     run -0 tar -tf "$elsewhere/shares.tar"
     assert_output $'./\n./alice\n./bob'

@@ -460,6 +460,14 @@ trust_is()
 
 # --- what was missed ---
 
+# has_time_of_the_store: of shared/ of dave, in nanoseconds.
+has_time_of_the_store()
+{
+    [ "$(stat -c %.Y "$THEIRS/shared")" = \
+        "$(sqlite3 "$REGISTRY" "SELECT printf('%d.%09d', received_ns / 1000000000, received_ns % 1000000000)
+            FROM account WHERE pin = 'dave'")" ]
+}
+
 @test "a mount that slept while news was thrown away does not go on with what the kernel holds" {
     local pid
 
@@ -474,9 +482,7 @@ trust_is()
     sqlite3 "$REGISTRY" 'DELETE FROM feed WHERE id < (SELECT max(id) FROM feed)'
     kill -CONT "$pid"
     within $BOUND 'a listing whose news was lost' is_listed "$THEIRS/shared" "$IMG_GOLDEN"
-    [ "$(stat -c %.Y "$THEIRS/shared")" = \
-        "$(sqlite3 "$REGISTRY" "SELECT printf('%d.%09d', received_ns / 1000000000, received_ns % 1000000000)
-            FROM account WHERE pin = 'dave'")" ]
+    wait_for $BOUND has_time_of_the_store
     # For a minute nothing is held for longer than a second, so that no name is wrong for longer.
     missing "$THEIRS/shared/$IMG_MYSQL"
     sqlite3 "$REGISTRY" "BEGIN IMMEDIATE;
