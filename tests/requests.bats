@@ -46,7 +46,7 @@ all_answered()
 {
     awk '
         / opcode: / && !/ opcode: (BATCH_)?FORGET / { asked++ }
-        /^   unique: [0-9]+, (success|error)/ { answered++ }
+        / unique: [0-9]+, (success|error)/ { answered++ }
         END { exit asked != answered }' "$LOG"
 }
 
