@@ -349,13 +349,28 @@ images_above()
     [ "$(sqlite3 -readonly "$REGISTRY" 'SELECT count(*) FROM image')" -gt "$1" ]
 }
 
+# import_part: imports big in the background, as PID; when this returns a part of it is stored, and it waits
+# for the lock, which this test has.
+import_part()
+{
+    hold_lock
+    env --default-signal=INT "$IMGSHARE" import "$REGISTRY" big >out 2>err 3>&- &
+    PID=$!
+    wait_for 60 lock_awaited
+    until images_above 100; do
+        flock -u "$LOCK_FD"
+        sleep 0.01
+        flock "$LOCK_FD"
+    done
+    wait_for 60 lock_awaited
+}
+
 @test "a large import that is killed leaves a whole registry, and importing again completes it" {
     big_file 60000
-    "$IMGSHARE" import "$REGISTRY" big 3>&- &
-    pid=$!
-    wait_for 60 images_above 100
-    kill -KILL "$pid"
-    wait "$pid" && fail 'it was done before it was killed'
+    import_part
+    kill -KILL "$PID"
+    wait "$PID" && fail 'it was done before it was killed'
+    release_lock
     "$IMGSHARE" check "$REGISTRY"
     refute images_above 60023
     run import big
@@ -366,12 +381,11 @@ images_above()
 
 @test "Ctrl-C ends a large import between two steps, and says how far it came" {
     big_file 60000
-    env --default-signal=INT "$IMGSHARE" import "$REGISTRY" big >out 2>err 3>&- &
-    pid=$!
-    wait_for 60 images_above 100
-    kill -INT "$pid"
+    import_part
+    kill -INT "$PID"
     status=0
-    wait "$pid" || status=$?
+    wait "$PID" || status=$?
+    release_lock
     [ "$status" -ne 0 ]
     grep -E 'stopped by a signal; [0-9]+ of 60000 images were imported: import again to go on' err
     "$IMGSHARE" check "$REGISTRY"
