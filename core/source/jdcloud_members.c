@@ -9,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/container.h"
+#include "core/base/names.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 #include "core/store/replica.h"
@@ -21,65 +22,24 @@
 
 /* --- merging --- */
 
-/* A growing list of pins. */
-struct pins {
-    char **at;
-    size_t count, size;
-};
-
-static int compare_pins(const void *one, const void *other)
-{
-    return strcmp(*(char *const *)one, *(char *const *)other);
-}
-
 /* For api_read_members() and replica_shares(). */
-static int pins_add(const char *pin, void *context)
+static int add_pin(const char *pin, void *context)
 {
-    struct pins *pins = context;
-
-    if (pins->count == pins->size) {
-        size_t size = pins->size ? 2 * pins->size : 32;
-        char **at = realloc(pins->at, size * sizeof(*at));
-        if (!at)
-            return -ENOMEM;
-        pins->at = at;
-        pins->size = size;
-    }
-    pins->at[pins->count] = strdup(pin);
-    return pins->at[pins->count++] ? 0 : -ENOMEM;
-}
-
-static void pins_sort(struct pins *pins)
-{
-    if (pins->count > 0)
-        qsort(pins->at, pins->count, sizeof(*pins->at), compare_pins);
-}
-
-/* Whether PIN is in the sorted PINS. */
-static bool pins_has(const struct pins *pins, const char *pin)
-{
-    return pins->count > 0 && bsearch(&pin, pins->at, pins->count, sizeof(*pins->at), compare_pins);
-}
-
-static void pins_free(struct pins *pins)
-{
-    for (size_t i = 0; i < pins->count; i++)
-        free(pins->at[i]);
-    free(pins->at);
+    return names_add(context, pin);
 }
 
 struct merge {
     struct jdcloud *cloud;
     struct connection *connection;
     const struct write_image *image;
-    const struct pins *listed; /* sorted */
+    const struct names *listed; /* sorted */
     int64_t began_ns;
     int64_t now;
     bool first; /* the shares were never known: they do not appear, they are there */
 
     struct journal_entry journal[JOURNAL_MAX];
     int journal_count;
-    struct pins held; /* by the store, sorted */
+    struct names held; /* by the store, sorted */
 };
 
 /* Gives the pin to the store or takes it, with an event. The event's EXTRA may be NULL. */
@@ -148,7 +108,7 @@ static int merge_journal(struct merge *merge)
         return merge->journal_count;
     for (int i = 0; i < merge->journal_count; i++) {
         const struct journal_entry entry = merge->journal[i];
-        bool made = pins_has(merge->listed, entry.pin) != entry.cancel;
+        bool made = names_has(merge->listed, entry.pin) != entry.cancel;
         int result = entry.state == JOURNAL_DONE ? merge_done(merge, &entry, made)
                                                  : merge_unknown(merge, &entry, made);
         if (result < 0)
@@ -170,16 +130,17 @@ static bool is_left_alone(const struct merge *merge, const char *pin)
 
 static int merge_pins(struct merge *merge)
 {
-    const struct pins *listed = merge->listed;
-    const struct pins *held = &merge->held;
+    const struct names *listed = merge->listed;
+    const struct names *held = &merge->held;
     int result = 0;
 
     for (size_t i = 0; i < listed->count && result >= 0; i++)
-        if (!pins_has(held, listed->at[i]) && !is_left_alone(merge, listed->at[i]))
-            result = set_share(merge, listed->at[i], true, merge->first ? NULL : "appeared", NULL);
+        if (!names_has(held, listed->items[i]) && !is_left_alone(merge, listed->items[i]))
+            result =
+                set_share(merge, listed->items[i], true, merge->first ? NULL : "appeared", NULL);
     for (size_t i = 0; i < held->count && result >= 0; i++)
-        if (!pins_has(listed, held->at[i]) && !is_left_alone(merge, held->at[i]))
-            result = set_share(merge, held->at[i], false, "vanished", NULL);
+        if (!names_has(listed, held->items[i]) && !is_left_alone(merge, held->items[i]))
+            result = set_share(merge, held->items[i], false, "vanished", NULL);
     return result < 0 ? result : 0;
 }
 
@@ -188,10 +149,10 @@ static int merge_all(struct merge *merge)
     int result = merge_journal(merge);
 
     if (result == 0) /* after the journal, which may have changed it */
-        result = replica_shares(merge->connection, merge->image->row, pins_add, &merge->held);
+        result = replica_shares(merge->connection, merge->image->row, add_pin, &merge->held);
     if (result < 0)
         return result;
-    pins_sort(&merge->held);
+    names_sort(&merge->held);
     result = merge_pins(merge);
     if (result == 0)
         result = replica_confirm(merge->connection, merge->image->row, merge->began_ns);
@@ -199,7 +160,7 @@ static int merge_all(struct merge *merge)
 }
 
 static int merge_members(struct jdcloud *cloud, struct connection *connection,
-                         const struct write_image *image, const struct pins *listed,
+                         const struct write_image *image, const struct names *listed,
                          int64_t began_ns, int64_t now)
 {
     CLEANUP_FREE struct merge *merge = calloc(1, sizeof(*merge));
@@ -214,14 +175,14 @@ static int merge_members(struct jdcloud *cloud, struct connection *connection,
     merge->now = now;
     merge->first = image->confirmed_ns == 0;
     int result = merge_all(merge);
-    pins_free(&merge->held);
+    names_dispose(&merge->held);
     return result;
 }
 
 int jdcloud_merge_none(struct jdcloud *cloud, struct connection *connection,
                        const struct write_image *image, int64_t began_ns, int64_t now)
 {
-    const struct pins none = {.count = 0};
+    const struct names none = {.count = 0};
 
     return merge_members(cloud, connection, image, &none, began_ns, now);
 }
@@ -248,12 +209,12 @@ struct members {
     struct jdcloud *cloud;
     struct image_state *image;
     int64_t began_ns;
-    struct pins pins;
+    struct names pins;
 };
 
 static void free_members(struct members *members)
 {
-    pins_free(&members->pins);
+    names_dispose(&members->pins);
     free(members);
 }
 
@@ -335,7 +296,7 @@ static void members_answered(struct call *call, const struct reply *reply)
         members->image = image;
         members->began_ns = image->began_ns;
         members->job = (struct job){.lazy = true, .run = members_run, .done = members_done};
-        result = api_read_members(reply->body, pins_add, &members->pins);
+        result = api_read_members(reply->body, add_pin, &members->pins);
     }
     if (result < 0 || !members) {
         if (members)
@@ -343,7 +304,7 @@ static void members_answered(struct call *call, const struct reply *reply)
         end_fetch(image, result);
         return;
     }
-    pins_sort(&members->pins);
+    names_sort(&members->pins);
     jdcloud_submit(cloud, &members->job);
 }
 
