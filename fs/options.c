@@ -50,6 +50,8 @@ static const char help_text[] =
     "  cacert=FILE      trusted authorities, instead of the system's\n"
     "  proxy=URL        by way of which it is reached (default: as the environment says)\n"
     "  noproxy=HOSTS    reached without it\n"
+    "  signature=WORD   how requests are signed: jdcloud2 (the default), jdcloud3\n"
+    "  tokenform=WORD   how a temporary key's token is sent: base64 (the default), plain\n"
     "\n"
     "See imgsharefs(8). Make a registry with imgshare(1).\n";
 
@@ -62,7 +64,7 @@ const char *options_help(void)
 struct words {
     char *account, *allow, *trust, *uid, *gid, *umask, *max_cancel;
     char *profile, *state, *endpoint, *ca_file, *proxy, *no_proxy; /* of a cloud, as are the next */
-    char *refresh, *maxage, *timeout;
+    char *refresh, *maxage, *timeout, *signature, *token_form;
     char *log_level;
     int read_only, no_cancel, foreground, debug, sloppy, check, help, version, allow_other;
     struct options *options;
@@ -94,6 +96,8 @@ static const struct fuse_opt table[] = {
     WORD("cacert=%s", ca_file),
     WORD("proxy=%s", proxy),
     WORD("noproxy=%s", no_proxy),
+    WORD("signature=%s", signature),
+    WORD("tokenform=%s", token_form),
     WORD("loglevel=%s", log_level),
     WORD("ro", read_only),
     WORD("nocancel", no_cancel),
@@ -237,6 +241,18 @@ static int read_seconds(const char *word, const char *name, int64_t minimum, int
     return result;
 }
 
+/* WORD, which is NULL where nothing was said, is USUAL or OTHER. What else it is, is not repeated: a
+ * token might have been meant. */
+static int read_choice(const char *word, const char *name, const char *usual, const char *other,
+                       bool *out, struct buffer *error)
+{
+    *out = word && strcmp(word, other) == 0;
+    if (!word || *out || strcmp(word, usual) == 0)
+        return 0;
+    buffer_printf(error, "%s=: must be %s or %s", name, usual, other);
+    return -EINVAL;
+}
+
 /* Options that mean something to a cloud only would be ignored by a registry: said so. */
 static int check_cloud_words(const struct words *words, const struct options *options)
 {
@@ -244,9 +260,12 @@ static int check_cloud_words(const struct words *words, const struct options *op
         const char *name;
         const char *value;
     } found[] = {
-        {"profile", words->profile}, {"state", words->state},     {"refresh", words->refresh},
-        {"maxage", words->maxage},   {"timeout", words->timeout}, {"endpoint", words->endpoint},
-        {"cacert", words->ca_file},  {"proxy", words->proxy},     {"noproxy", words->no_proxy},
+        {"profile", words->profile},      {"state", words->state},
+        {"refresh", words->refresh},      {"maxage", words->maxage},
+        {"timeout", words->timeout},      {"endpoint", words->endpoint},
+        {"cacert", words->ca_file},       {"proxy", words->proxy},
+        {"noproxy", words->no_proxy},     {"signature", words->signature},
+        {"tokenform", words->token_form},
     };
 
     for (size_t i = 0; i < sizeof(found) / sizeof(found[0]) && !options->is_cloud; i++) {
@@ -259,7 +278,7 @@ static int check_cloud_words(const struct words *words, const struct options *op
     return 0;
 }
 
-static int read_numbers(const struct words *words, struct options *options)
+static int read_values(const struct words *words, struct options *options)
 {
     unsigned long long uid = getuid();
     unsigned long long gid = getgid();
@@ -280,6 +299,12 @@ static int read_numbers(const struct words *words, struct options *options)
         result = read_seconds(words->maxage, "maxage", 0, 300, &options->maxage, words->error);
     if (result == 0)
         result = read_seconds(words->timeout, "timeout", 1, 15, &options->timeout, words->error);
+    if (result == 0)
+        result = read_choice(words->signature, "signature", "jdcloud2", "jdcloud3",
+                             &options->jdcloud3, words->error);
+    if (result == 0)
+        result = read_choice(words->token_form, "tokenform", "base64", "plain",
+                             &options->plain_token, words->error);
     options->uid = (uid_t)uid;
     options->gid = (gid_t)gid;
     options->umask = (mode_t)umask_bits;
@@ -381,7 +406,7 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
         result = -EINVAL;
     }
     if (result == 0)
-        result = read_numbers(&found, out);
+        result = read_values(&found, out);
     if (result == 0)
         result = read_level(&found, out);
     if (result == 0)
@@ -391,6 +416,8 @@ int options_read(int count, char **words, struct options *out, struct buffer *er
     free(found.refresh);
     free(found.maxage);
     free(found.timeout);
+    free(found.signature);
+    free(found.token_form);
     free(found.uid);
     free(found.gid);
     free(found.umask);

@@ -37,6 +37,7 @@ struct options {
     bool is_cloud;
     char *profile, *state, *endpoint, *ca_file, *proxy, *no_proxy;
     int64_t refresh, maxage, timeout; /* seconds */
+    bool jdcloud3, plain_token;       /* see struct jdcloud_options */
     char *mountpoint;
     char *kernel; /* mount options for libfuse, comma separated; "" if none */
 };

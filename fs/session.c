@@ -320,6 +320,8 @@ int session_run(const struct options *options, int (*ready)(void *context), void
         .refresh_s = options->refresh,
         .maxage_s = options->maxage,
         .timeout_s = options->timeout,
+        .jdcloud3 = options->jdcloud3,
+        .plain_token = options->plain_token,
     };
     const struct catalog_options wanted = {
         .path = options->source,

@@ -118,6 +118,29 @@ mount_log()
     done
 }
 
+@test "signature= and tokenform= say how requests are signed, and a token is sent" {
+    KEY=$OWNER_KEY SECRET=$OWNER_SECRET TOKEN=Token/of+a=visit
+    start_cloud
+    for how in jdcloud2,base64 jdcloud3,plain; do
+        before=$(requests_count)
+        mount_cloud -o "signature=${how%,*},tokenform=${how#*,}"
+        touch "$MNT/private/$CLOUD_GOLDEN/shares/alice"
+        rm "$MNT/private/$CLOUD_GOLDEN/shares/alice"
+        unmount "$MNT"
+        control requests --after $before >"$BATS_TEST_TMPDIR/${how%,*}"
+    done
+    assert_equal "$(sed -n 's/^ *"algorithm": "\(.*\)",$/\1/p' "$BATS_TEST_TMPDIR/jdcloud2" | sort -u)" JDCLOUD2
+    assert_equal "$(sed -n 's/^ *"algorithm": "\(.*\)",$/\1/p' "$BATS_TEST_TMPDIR/jdcloud3" | sort -u)" JDCLOUD3
+    assert_equal "$(sed -n 's/^ *"token": "\(.*\)",$/\1/p' "$BATS_TEST_TMPDIR/jdcloud2" | sort -u)" \
+        "$(printf %s "$TOKEN" | base64)"
+    assert_equal "$(sed -n 's/^ *"token": "\(.*\)",$/\1/p' "$BATS_TEST_TMPDIR/jdcloud3" | sort -u)" "$TOKEN"
+    # Whoever means the token itself does not see it again in a log.
+    run mount_cloud_only -o "tokenform=$TOKEN"
+    assert_failure
+    assert_output --partial 'tokenform=: must be base64 or plain'
+    refute_output --partial "$TOKEN"
+}
+
 # --- the way ---
 
 # start_tunnel: a proxy; sets PROXY (host:port) and PROXY_LOG.

@@ -26,6 +26,8 @@ struct jdcloud_options {
     int64_t refresh_s; /* lists are at most so old, while the cloud answers */
     int64_t maxage_s;  /* beyond it, and with no answer, "no" is not said; 0 = for ever */
     int64_t timeout_s; /* of a change, or a refresh that somebody waits for */
+    bool jdcloud3;     /* sign by JDCLOUD3-HMAC-SHA256, not JDCLOUD2 */
+    bool plain_token;  /* send a temporary key's token as it is, not in base64 */
 };
 
 /* For catalog_options: opens the replica and starts the client, as catalog->options.cloud says. The

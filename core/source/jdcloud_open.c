@@ -52,8 +52,8 @@ static int open_client(struct jdcloud *cloud, const struct jdcloud_options *opti
         .ca_file = options->ca_file,
         .proxy = options->proxy,
         .no_proxy = options->no_proxy,
-        .algorithm = SIGN_JDCLOUD2,
-        .encode_token = true,
+        .algorithm = options->jdcloud3 ? SIGN_JDCLOUD3 : SIGN_JDCLOUD2,
+        .encode_token = !options->plain_token,
     };
 
     return client_new(&wanted, error, &cloud->client);

@@ -37,6 +37,7 @@ class Journal:
             "signed": ";".join(authorization.signed) if authorization else None,
             "signature": verdict, "date": request.headers.get("x-jdcloud-date"),
             "nonce": request.headers.get("x-jdcloud-nonce"),
+            "token": request.headers.get("x-jdcloud-security-token"),
             "connection": request.connection, "fault": None, "status": None, "answer": None,
             "request_id": None, "duration_ms": None,
         }
