@@ -18,7 +18,7 @@ at_home()
         mkdir -p "$place/sbin" "$place/dev"
         mount -t tmpfs none /run # where mount(8) keeps the options that are not for the kernel
         mount -t tmpfs none /usr/local/bin
-        ln -s "$1"/imgshare* /usr/local/bin
+        cp "$1/imgshare" "$1/imgsharefs" /usr/local/bin # the build may be where nobody else can look
         mount --bind /usr/sbin "$place/sbin"
         mount -t tmpfs -o mode=0755 none /usr/sbin
         ln -s "$place"/sbin/* /usr/sbin
