@@ -334,15 +334,15 @@ typed()
     need_root
     cp -a /etc "$PLACE/etc"
     rm -f "$PLACE/etc/mtab"
-    cp "$PROJECT/mountscripts/lib/mounts.sh" "$PLACE" # the project may be where nobody else can look
     chmod 755 "$PLACE"
     # shellcheck disable=SC2016
     run unshare -m sh -c '
         umount -a -l -t fuse.imgsharefs 2>/dev/null
         mount --bind "$1/etc" /etc && mount -t tmpfs none "$1/etc" && mknod -m 0666 "$1/etc/fuse" c 10 229 &&
         mount --bind "$1/etc/fuse" /dev/fuse &&
-        exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c ". \"$2\"; mounts_possible"
-        ' sh "$PLACE" "$PLACE/mounts.sh" 3>&-
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "$2
+mounts_possible"
+        ' sh "$PLACE" "$(<"$PROJECT/mountscripts/lib/mounts.sh")" 3>&- # which may be where nobody else can look
     assert_failure
     assert_output --partial 'There is no /etc/mtab'
     assert_output --partial 'ln -s ../proc/self/mounts /etc/mtab'
