@@ -51,6 +51,23 @@ assert_settled()
 
 # --- the answer is missing ---
 
+# share_without_answer, cancel_without_answer: the cloud makes it and does not say so; who has asked for it fails.
+share_without_answer()
+{
+    mount_read -o timeout=1
+    tell fault shareImage hang applied=true
+    run touch "$GOLDEN/alice"
+    assert_failure 1
+}
+
+cancel_without_answer()
+{
+    mount_read -o timeout=1
+    tell fault unShareImage hang applied=true
+    run rm "$WEB/alice"
+    assert_failure 1
+}
+
 @test "a share whose answer comes too late fails, and appears when it is known to be made" {
     mount_read -o timeout=1
     tell fault shareImage delay ms=1800
@@ -70,10 +87,7 @@ assert_settled()
 }
 
 @test "a share that the cloud has made without an answer appears; touch has failed all the same" {
-    mount_read -o timeout=1
-    tell fault shareImage hang applied=true
-    run touch "$GOLDEN/alice"
-    assert_failure 1
+    share_without_answer
     tell clear
     assert_settled 8
     assert_exists "$GOLDEN/alice"
@@ -98,10 +112,7 @@ assert_settled()
 
 @test "rm -f of a share that nobody knows of does not say that it is gone" {
     tell set lag_ms=60000
-    mount_read -o timeout=1
-    tell fault shareImage hang applied=true
-    run touch "$GOLDEN/alice"
-    assert_failure 1
+    share_without_answer
     # The cloud has it; nothing may exit 0 that leaves it there, and nothing that takes it for made.
     tell fault '*' hang
     for command in "rm -f $GOLDEN/alice" "touch $GOLDEN/alice"; do
@@ -126,10 +137,7 @@ assert_settled()
 
 @test "touch of a share whose cancel nobody knows of does not say that it is there" {
     tell set lag_ms=60000
-    mount_read -o timeout=1
-    tell fault unShareImage hang applied=true
-    run rm "$WEB/alice"
-    assert_failure 1
+    cancel_without_answer
     # The list still shows the share.
     tell clear
     wait_for 8 status_is online yes
@@ -357,10 +365,7 @@ held_then_killed()
 
 @test "a share of unknown outcome is found although the list lags" {
     tell set lag_ms=60000
-    mount_read -o timeout=1
-    tell fault shareImage hang applied=true
-    run touch "$GOLDEN/alice"
-    assert_failure 1
+    share_without_answer
     tell clear
     wait_for 8 members_asked $CLOUD_GOLDEN
     assert_equal "$(status_of unsettled)" '1 change'

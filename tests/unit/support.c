@@ -391,6 +391,18 @@ void obey_file_modes(void)
     assert_int_equal(syscall(SYS_capset, &header, data), 0);
 }
 
+void names_fill(struct names *names, const char *text)
+{
+    char words[256] = "";
+    char *rest = words;
+
+    (void)snprintf(words, sizeof(words), "%s", text);
+    for (char *word = NULL; (word = strsep(&rest, " "));)
+        if (*word)
+            assert_int_equal(names_add(names, word), 0);
+    names_sort(names);
+}
+
 int64_t clock_ms(void)
 {
     struct timespec now = {0};

@@ -9,6 +9,7 @@
 #ifndef TESTS_UNIT_SUPPORT_H
 #define TESTS_UNIT_SUPPORT_H
 
+#include "core/base/names.h"
 #include "core/catalog/catalog.h"
 #include "core/rules/refusal.h"
 #include "core/store/view.h"
@@ -148,6 +149,9 @@ void assert_part(const char *text, const char *part, bool wanted, const char *fi
 
 /* From now on file modes bind this process, as they bind everybody but root. */
 void obey_file_modes(void);
+
+/* Adds the words of TEXT to NAMES, and sorts them. */
+void names_fill(struct names *names, const char *text);
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t clock_ms(void);

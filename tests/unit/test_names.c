@@ -5,19 +5,6 @@
 
 #include <string.h>
 
-/* A sorted set of the words of TEXT. */
-static void fill(struct names *names, const char *text)
-{
-    char words[256] = "";
-    char *rest = words;
-
-    (void)snprintf(words, sizeof(words), "%s", text);
-    for (char *word = NULL; (word = strsep(&rest, " "));)
-        if (*word)
-            assert_int_equal(names_add(names, word), 0);
-    names_sort(names);
-}
-
 static void assert_names(const struct names *names, const char *text)
 {
     char found[256] = "";
@@ -35,7 +22,7 @@ static void a_set_is_in_the_order_of_bytes_and_has_each_once(void **state)
     CLEANUP_NAMES struct names names = {0};
 
     (void)state;
-    fill(&names, "bob alice Zoe alice 10 9 bob");
+    names_fill(&names, "bob alice Zoe alice 10 9 bob");
     assert_names(&names, "10 9 Zoe alice bob");
     assert_true(names_has(&names, "Zoe"));
     assert_false(names_has(&names, "zoe"));
@@ -68,8 +55,8 @@ static void minus_keeps_what_the_other_does_not_have(void **state)
         CLEANUP_NAMES struct names from = {0};
         CLEANUP_NAMES struct names without = {0};
         CLEANUP_NAMES struct names rest = {0};
-        fill(&from, cases[i].from);
-        fill(&without, cases[i].without);
+        names_fill(&from, cases[i].from);
+        names_fill(&without, cases[i].without);
         assert_int_equal(names_minus(&from, &without, &rest), 0);
         assert_names(&rest, cases[i].rest);
     }
@@ -83,10 +70,10 @@ static void sets_are_compared_name_by_name(void **state)
     CLEANUP_NAMES struct names other = {0};
 
     (void)state;
-    fill(&one, "alice bob");
-    fill(&same, "bob alice");
-    fill(&longer, "alice bob carol");
-    fill(&other, "alice carol");
+    names_fill(&one, "alice bob");
+    names_fill(&same, "bob alice");
+    names_fill(&longer, "alice bob carol");
+    names_fill(&other, "alice carol");
     assert_int_equal(names_compare(&one, &same), 0);
     assert_true(names_compare(&one, &longer) < 0);
     assert_true(names_compare(&longer, &one) > 0);

@@ -7,26 +7,14 @@
 
 static const struct plan_bounds anything = {.cancels = 1000};
 
-static void add_words(struct names *names, const char *text)
-{
-    char words[256] = "";
-    char *rest = words;
-
-    (void)snprintf(words, sizeof(words), "%s", text);
-    for (char *word = NULL; (word = strsep(&rest, " "));)
-        if (*word)
-            assert_int_equal(names_add(names, word), 0);
-    names_sort(names);
-}
-
 /* An image that is shared with the pins NOW, and shall be with the pins THEN. */
 static struct plan_image *add(struct plan *plan, const char *id, const char *now, const char *then)
 {
     struct plan_image *image = plan_add(plan, id, "name");
 
     assert_non_null(image);
-    add_words(&image->now, now);
-    add_words(&image->then, then);
+    names_fill(&image->now, now);
+    names_fill(&image->then, then);
     image->used = (int64_t)image->now.count;
     return image;
 }
