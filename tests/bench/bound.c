@@ -1,11 +1,11 @@
 /*
  * What the store itself can do: a bare loop over SQLite that runs the statements of a share or a
- * cancel (share, counters, feed, event), with the durability of the writer, one commit each.
+ * cancel (share, counters, feed, event), with the durability of the writer.
  *
- * usage: bound REGISTRY share|cancel FILE
+ * usage: bound REGISTRY share|cancel FILE COUNT
  *
- * FILE has lines "IMAGE_ID PIN". No FUSE, no rule, no lock, no thread: what is missing here is what
- * the filesystem adds. Prints the nanoseconds that it took.
+ * FILE has lines "IMAGE_ID PIN"; COUNT of them go into one commit. No FUSE, no rule, no lock, no thread:
+ * what is missing here is what the filesystem adds. Prints the nanoseconds that it took.
  */
 #include "core/base/text.h"
 #include "core/store/store.h"
@@ -24,6 +24,8 @@ struct bound {
     struct store store;
     int64_t account;
     bool cancel;
+    unsigned long together; /* changes of one transaction, 1 or more */
+    unsigned long begun;    /* changes of the present transaction, 0 outside */
 };
 
 static int64_t now_ns(void)
@@ -34,7 +36,7 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* What one transaction does. */
+/* What a transaction does for each. */
 static int change(struct bound *bound, int64_t image, const char *pin)
 {
     struct connection *connection = &bound->store.connection;
@@ -57,14 +59,25 @@ static int change(struct bound *bound, int64_t image, const char *pin)
     return result < 0 ? result : write_event(connection, bound->account, now, LINE);
 }
 
-static int commit_one(struct bound *bound, int64_t image, const char *pin)
+static int end_transaction(struct bound *bound)
 {
-    struct connection *connection = &bound->store.connection;
-    int result = statement_run(connection, STATEMENT_BEGIN, "");
+    if (bound->begun == 0)
+        return 0;
+    bound->begun = 0;
+    return statement_run(&bound->store.connection, STATEMENT_COMMIT, "");
+}
 
+static int change_next(struct bound *bound, int64_t image, const char *pin)
+{
+    int result = 0;
+
+    if (bound->begun == 0)
+        result = statement_run(&bound->store.connection, STATEMENT_BEGIN, "");
     if (result == 0)
         result = change(bound, image, pin);
-    return result < 0 ? result : statement_run(connection, STATEMENT_COMMIT, "");
+    if (result == 0 && ++bound->begun == bound->together)
+        result = end_transaction(bound);
+    return result;
 }
 
 /* The row of an image, kept from line to line: a filesystem has it from the inode number. */
@@ -97,7 +110,7 @@ static int run(struct bound *bound, FILE *in, int64_t *spent_ns)
         }
         int64_t begun_ns = now_ns();
         if (result == 0)
-            result = commit_one(bound, image, pin);
+            result = change_next(bound, image, pin);
         if (result < 0) {
             (void)fprintf(stderr, "bound: %s %s: %s\n", id, pin,
                           connection_message(&bound->store.connection));
@@ -105,7 +118,10 @@ static int run(struct bound *bound, FILE *in, int64_t *spent_ns)
         }
         *spent_ns += now_ns() - begun_ns;
     }
-    return 0;
+    int64_t begun_ns = now_ns();
+    int result = end_transaction(bound);
+    *spent_ns += now_ns() - begun_ns;
+    return result < 0;
 }
 
 int main(int argc, char **argv)
@@ -115,8 +131,10 @@ int main(int argc, char **argv)
     char pin[VIEW_NAME_SIZE];
     int64_t spent_ns = 0;
 
-    if (argc != 4) {
-        (void)fprintf(stderr, "usage: bound REGISTRY share|cancel FILE\n");
+    if (argc == 5)
+        bound.together = strtoul(argv[4], NULL, 10);
+    if (bound.together == 0) {
+        (void)fprintf(stderr, "usage: bound REGISTRY share|cancel FILE COUNT\n");
         return 2;
     }
     bound.cancel = strcmp(argv[2], "cancel") == 0;

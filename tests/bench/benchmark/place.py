@@ -191,13 +191,14 @@ class Place:
         """Mounts REGISTRY."""
         return self.keep(Mount(self.new_mountpoint(), [self.program("imgsharefs"), "-o", "account=jcloud-demo", registry]))
 
-    def passthrough(self, source, cache="always"):
-        """Mounts the directory SOURCE with libfuse's example. It holds a descriptor for each file
-        that the kernel knows."""
+    def passthrough(self, source, cache="always", more=()):
+        """Mounts the directory SOURCE with libfuse's example, and MORE options. It holds a descriptor
+        for each file that the kernel knows."""
         if not self.peer:
             raise CannotRun(self.peer_missing)
         raise_files()
-        return self.keep(Mount(self.new_mountpoint(), [self.peer, "-o", "source=%s,cache=%s" % (source, cache)]))
+        return self.keep(Mount(self.new_mountpoint(), [self.peer, "-o", ",".join(
+            ("source=" + source, "cache=" + cache, *more))]))
 
     def new_mountpoint(self):
         """Of a name that no other has had."""
@@ -231,6 +232,7 @@ class Place:
         took, memory = output(self.program("tests/bench_load"), "run", *command).split()
         return int(took) / 1e9, int(memory) / 1024
 
-    def bound(self, registry, action, names):
-        """Runs bound; the seconds that it measured."""
-        return int(output(self.program("tests/bench_bound"), registry, action, names)) / 1e9
+    def bound(self, registry, action, names, together=1):
+        """Runs bound, TOGETHER changes a commit; the seconds that it measured."""
+        return int(output(self.program("tests/bench_bound"), registry, action, names,
+                          str(together))) / 1e9

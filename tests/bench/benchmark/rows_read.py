@@ -27,10 +27,15 @@ def shares_dir(base):
     return os.path.join(base, "private", image_id(0), "shares")
 
 
-def warm(bench, sides, measure, prepare):
-    """Samples of MEASURE(PREPARE(base)): ours, the peer's, tmpfs. Each is done once before."""
-    mounts = [bench.place.ours(sides.registry), bench.place.passthrough(sides.tree)]
-    prepared = [prepare(base) for base in (mounts[0].path, mounts[1].path, sides.tree)]
+def warm(bench, sides, measure, prepare, more=()):
+    """Samples of MEASURE(PREPARE(base)): ours, the peer's, tmpfs, and the peer's with each of MORE
+    options. Each is done once before."""
+    place = bench.place
+    mounts = [place.ours(sides.registry), place.passthrough(sides.tree),
+              *(place.passthrough(sides.tree, more=(option,)) for option in more)]
+    bases = [mount.path for mount in mounts]
+    bases.insert(2, sides.tree)
+    prepared = [prepare(base) for base in bases]
     for each in prepared:
         measure(each)
     samples = interleave(bench.rounds, [lambda each=each: measure(each) for each in prepared])
@@ -38,9 +43,11 @@ def warm(bench, sides, measure, prepare):
     return samples
 
 
-def figures(name, what, samples, count, targets):
+def figures(name, what, samples, count, targets, more=()):
     """A figure for each peer; TARGETS are those of passthrough_ll and tmpfs."""
-    for peer_name, peer, target in zip((PEER, TMPFS), samples[1:], targets):
+    names = (PEER, TMPFS, *("%s %s" % (PEER, option) for option in more))
+    targets += (None,) * len(more)
+    for peer_name, peer, target in zip(names, samples[1:], targets):
         yield Figure(name, what, samples[0], target=target, peer_name=peer_name, peer=peer,
                      count=count)
 
@@ -61,9 +68,10 @@ def uncached(bench, sides, ours):
 def warm_stat(bench):
     """All paths are known to the kernel: no request is made."""
     sides = Sides(bench, bench.size(10000))
+    more = ("default_permissions",)  # as ours: the kernel checks the mode of each directory passed
     samples = warm(bench, sides, lambda names: bench.place.load("stat", 8, names),
-                   lambda base: bench.trees.shares(base, sides.count))
-    yield from figures("warm-stat", "stat", samples, 8 * sides.count, (1.0, None))
+                   lambda base: bench.trees.shares(base, sides.count), more)
+    yield from figures("warm-stat", "stat", samples, 8 * sides.count, (1.0, None), more)
     yield uncached(bench, sides, samples[0])
 
 
