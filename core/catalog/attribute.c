@@ -4,8 +4,10 @@
 #include "core/catalog/decide.h"
 #include "core/rules/refusal.h"
 #include "core/source/image_json.h"
+#include "core/store/json_plain.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 
 static const char notice_text[] =
@@ -46,32 +48,40 @@ static int format_owner(struct attribute_image *image, const char *member, struc
     return 0;
 }
 
-/* The record parsed, once for all attributes of the image. */
-static const json_t *parsed(struct attribute_image *image)
+/* Whether the record is JSON that can be read; asked once for all attributes of the image. */
+static bool is_sound(struct attribute_image *image)
 {
-    if (!image->json)
-        image->json = json_loads(image->record.record, 0, NULL);
-    return image->json;
+    const char *record = image->record.record;
+
+    if (image->sound)
+        return true;
+    image->sound = json_is_plain(record, strlen(record));
+    if (!image->sound) {
+        json_t *json = json_loads(record, 0, NULL);
+        image->sound = json != NULL;
+        json_decref(json);
+    }
+    return image->sound;
 }
 
 static int format_member(struct attribute_image *image, const char *member, struct buffer *out)
 {
-    const json_t *json = parsed(image);
+    const char *record = image->record.record;
 
-    if (!json)
+    if (!is_sound(image))
         return -REFUSAL_STORE_DAMAGED;
-    image_json_text(json, member, out);
+    image_json_text(record, strlen(record), member, out);
     return 0;
 }
 
 static int format_snapshot(struct attribute_image *image, const char *member, struct buffer *out)
 {
-    const json_t *json = parsed(image);
+    const char *record = image->record.record;
 
     (void)member;
-    if (!json)
+    if (!is_sound(image))
         return -REFUSAL_STORE_DAMAGED;
-    text_escape(out, image_json_snapshot(json));
+    image_json_snapshot(record, strlen(record), out);
     return 0;
 }
 
@@ -249,7 +259,6 @@ int attribute_open(struct catalog *catalog, struct view *view, int64_t row,
 void attribute_close(struct attribute_image *image)
 {
     view_record_dispose(&image->record);
-    json_decref(STEAL(image->json));
 }
 
 int attribute_format(struct attribute_image *image, const struct attribute *attribute,

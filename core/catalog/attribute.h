@@ -10,8 +10,6 @@
 
 #include "core/catalog/catalog.h"
 
-#include <jansson.h>
-
 /* Longer than any record that import takes (IMPORT_RECORD_MAX). */
 #define ATTRIBUTE_MAX (17 << 20)
 
@@ -36,7 +34,7 @@ struct attribute_image {
     struct catalog *catalog;
     struct view *view;
     struct view_record record;
-    json_t *json; /* the parsed record; NULL until an attribute needs it */
+    bool sound; /* the record was found to be well-formed */
 };
 
 /* Reads image ROW. 0 with *OUT to be closed, -ENOENT, or a negative refusal/errno. */

@@ -104,19 +104,19 @@ static int merge_record(const json_t *record, void *context)
 {
     struct list_merge *merge = context;
     struct catalog *catalog = merge->cloud->catalog;
-    struct image_json values = {0};
+    CLEANUP_IMAGE_JSON struct image_json values = {0};
     CLEANUP_FREE char *text = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
     int64_t owner = catalog->account;
     int64_t row = 0;
 
     if (!text)
         return -ENOMEM;
-    if (image_json_take(record, &values) < 0) {
+    int result = image_json_take(text, strlen(text), &values);
+    if (result == -EINVAL) {
         merge->unreadable = true;
         return 0;
     }
-    int result = 0;
-    if (merge->list->received) {
+    if (result == 0 && merge->list->received) {
         const char *pin =
             values.owner && text_is_file_name(values.owner) ? values.owner : UNKNOWN_OWNER;
         if (strcmp(pin, catalog->pin) == 0)

@@ -8,6 +8,7 @@
 #include "core/store/replica.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Between two questions for the limit of an image. */
 #define QUOTA_MS (3600 * 1000LL)
@@ -18,10 +19,17 @@ struct record {
     struct job job;
     struct jdcloud *cloud;
     struct image_state *image;
-    struct replica_image values; /* strings are those of json */
-    json_t *json;
+    struct replica_image values; /* strings are those of the two below */
+    struct image_json read;
     char *text;
 };
+
+static void record_free(struct record *record)
+{
+    image_json_dispose(&record->read);
+    free(record->text);
+    free(record);
+}
 
 static int record_run(struct job *job, struct connection *connection, int64_t now)
 {
@@ -54,9 +62,7 @@ static void record_done(struct job *job, int result)
     struct record *record = CONTAINER_OF(job, struct record, job);
     struct image_state *image = record->image;
 
-    json_decref(record->json);
-    free(record->text);
-    free(record);
+    record_free(record);
     end_record(image, result);
 }
 
@@ -64,23 +70,23 @@ static void record_done(struct job *job, int result)
 static int read_record(struct record *record, const struct reply *reply)
 {
     const json_t *json = NULL;
-    struct image_json values = {0};
+    const struct image_json *read = &record->read;
     int result = api_read_image(reply->body, &json);
 
     if (result < 0)
         return result;
-    record->json = json_deep_copy(json);
     record->text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-    if (!record->json || !record->text)
+    if (!record->text)
         return -ENOMEM;
-    if (image_json_take(record->json, &values) < 0)
-        return -REFUSAL_SERVICE_ANSWER;
+    result = image_json_take(record->text, strlen(record->text), &record->read);
+    if (result < 0)
+        return result == -EINVAL ? -REFUSAL_SERVICE_ANSWER : result;
     record->values = (struct replica_image){
-        .id = values.id,
-        .name = values.name,
-        .status = values.status,
-        .released = values.released,
-        .snapshots = values.snapshots,
+        .id = read->id,
+        .name = read->name,
+        .status = read->status,
+        .released = read->released,
+        .snapshots = read->snapshots,
         .record = record->text,
     };
     return 0;
@@ -103,11 +109,8 @@ static void record_answered(struct call *call, const struct reply *reply)
         jdcloud_submit(cloud, &record->job);
         return;
     }
-    if (record) {
-        json_decref(record->json);
-        free(record->text);
-        free(record);
-    }
+    if (record)
+        record_free(record);
     end_record(image, result);
 }
 

@@ -4,11 +4,13 @@
 #include "core/base/text.h"
 #include "core/source/image_json.h"
 #include "core/store/import.h"
+#include "core/store/json_plain.h"
 #include "core/store/query.h"
 #include "core/store/schema.h"
 #include "core/store/transaction.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 
 /* Clocks of several machines, and one that was set back a little. */
@@ -195,17 +197,32 @@ struct row {
     int status, released, snapshots;
 };
 
-/* What is wrong with the record of ROW, "" if nothing is. */
-static void judge_record(const struct row *row, struct buffer *why)
+/* Whether the record of ROW is JSON that can be read; else WHY says why not. */
+static bool is_sound(const struct row *row, struct buffer *why)
 {
     json_error_t broken = {0};
-    struct image_json image = {0};
-    struct image_json_fault fault = {0};
-    json_t *json = json_loads(row->record, JSON_REJECT_DUPLICATES, &broken);
 
+    if (json_is_plain(row->record, strlen(row->record)))
+        return true;
+    json_t *json = json_loads(row->record, JSON_REJECT_DUPLICATES, &broken);
     if (!json)
         buffer_printf(why, "the record is broken JSON: %s", broken.text);
-    else if (image_json_read(json, &image, &fault) < 0)
+    json_decref(json);
+    return json != NULL;
+}
+
+/* What is wrong with the record of ROW, "" if nothing is. 0 or -ENOMEM. */
+static int judge_record(const struct row *row, struct buffer *why)
+{
+    CLEANUP_IMAGE_JSON struct image_json image = {0};
+    struct image_json_fault fault = {0};
+
+    if (!is_sound(row, why))
+        return 0;
+    int result = image_json_read(row->record, strlen(row->record), &image, &fault);
+    if (result == -ENOMEM)
+        return result;
+    if (result < 0)
         buffer_printf(why, "the record is wrong: %s", fault.why);
     else if (strcmp(image.id, row->id) != 0)
         buffer_printf(why, "the record is of image %s", image.id);
@@ -219,7 +236,7 @@ static void judge_record(const struct row *row, struct buffer *why)
         buffer_puts(why, "column released differs from the record");
     else if ((int)image.snapshots != row->snapshots)
         buffer_puts(why, "column snapshots differs from the record");
-    json_decref(json);
+    return 0;
 }
 
 static int check_records(struct checker *checker)
@@ -242,7 +259,7 @@ static int check_records(struct checker *checker)
             .released = sqlite3_column_int(query, 5),
             .snapshots = sqlite3_column_int(query, 6),
         };
-        judge_record(&row, &why);
+        result = judge_record(&row, &why);
         if (why.length > 0) {
             CLEANUP_BUFFER struct buffer text = BUFFER_INIT(8192);
             buffer_printf(&text, "image %s: %s", row.id, buffer_text(&why));

@@ -4,7 +4,7 @@
 #include "core/base/text.h"
 #include "core/store/account.h"
 #include "core/store/import.h"
-#include "core/store/json_span.h"
+#include "core/store/json_text.h"
 #include "core/store/query.h"
 #include "core/store/transaction.h"
 

@@ -1,6 +1,7 @@
 /* Import: an image's record into the stage. See import_reader.h. */
 #include "core/store/import_reader.h"
 
+#include "core/base/text.h"
 #include "core/source/image_json.h"
 
 #include <errno.h>
@@ -59,6 +60,8 @@ static int check_pins(struct reader *reader, const json_t *pins, const char *own
     bool twice = false;
     size_t index = 0;
 
+    if (!pins)
+        return 0;
     if (!json_is_array(pins))
         return reader_fault_member(reader, "pins", "pins must be an array of strings");
     if (json_array_size(pins) > 0 && image->released)
@@ -93,6 +96,8 @@ static int check_times(struct reader *reader, const json_t *times, const json_t 
 {
     int64_t at_ns = 0;
 
+    if (!times)
+        return 0;
     if (!json_is_array(times) || json_array_size(times) != json_array_size(pins))
         return reader_fault_member(reader, "pinTimes",
                                    "pinTimes must be an array with a time for each pin");
@@ -136,34 +141,52 @@ static int stage_shares(struct reader *reader, const json_t *pins, const json_t 
     return 0;
 }
 
-/* Writes the record as it is kept: compact, in the order of the file, without pins and pinTimes;
- * and notes the places of what the checks will speak of. */
-static int take_record(struct reader *reader)
+/* Decodes the value of ITEM; NULL where it is null. 0 or -ENOMEM. */
+static int decode(const struct json_item *item, json_t **out)
+{
+    if (item->value[0] == 'n')
+        return 0;
+    *out = json_loadb(item->value, item->value_length, JSON_DECODE_ANY, NULL);
+    return *out ? 0 : -ENOMEM;
+}
+
+static void add_member(struct buffer *record, const struct json_item *item)
+{
+    if (record->length > 1)
+        buffer_puts(record, ",");
+    buffer_add(record, item->key - 1, item->key_length + 2);
+    buffer_puts(record, ":");
+    json_compact(record, item->value, item->value_length);
+}
+
+/* Writes the record as it is kept: compact, in the order of the file, without pins and pinTimes,
+ * which are decoded; and notes the places of what the checks will speak of. */
+static int take_record(struct reader *reader, json_t **pins, json_t **times)
 {
     const struct json_span *span = &reader->span;
     struct buffer *record = &reader->record;
     size_t offsets[STAGE_PLACES] = {0};
     struct json_item item;
     size_t position = 0;
+    int result = 0;
 
     buffer_clear(record);
     buffer_puts(record, "{");
-    while (json_item_next(span->text, span->length, &position, &item)) {
+    while (result == 0 && json_item_next(span->text, span->length, &position, &item)) {
         if (json_item_is(&item, "pins")) {
             offsets[STAGE_PLACE_PINS] = item.at;
+            result = decode(&item, pins);
             continue;
         }
-        if (json_item_is(&item, "pinTimes"))
+        if (json_item_is(&item, "pinTimes")) {
+            result = decode(&item, times);
             continue;
+        }
         if (json_item_is(&item, "imageId"))
             offsets[STAGE_PLACE_ID] = item.at;
         else if (json_item_is(&item, "ownerPin"))
             offsets[STAGE_PLACE_OWNER] = item.at;
-        if (record->length > 1)
-            buffer_puts(record, ",");
-        buffer_add(record, item.key - 1, item.key_length + 2);
-        buffer_puts(record, ":");
-        json_compact(record, item.value, item.value_length);
+        add_member(record, &item);
     }
     buffer_puts(record, "}");
     for (size_t i = 0; i < STAGE_PLACES; i++) {
@@ -171,7 +194,9 @@ static int take_record(struct reader *reader)
         json_span_place(span, offsets[i], &place);
         reader->spots[i] = import_spot(&place);
     }
-    return buffer_failed(record) ? import_stage_failed(reader->import, -ENOMEM) : 0;
+    if (buffer_failed(record))
+        result = -ENOMEM;
+    return result < 0 ? import_stage_failed(reader->import, result) : 0;
 }
 
 /* Puts an image that was checked into the stage. */
@@ -204,15 +229,18 @@ static int stage_image(struct reader *reader, const struct image_json *image, co
     return result < 0 ? import_stage_failed(import, result) : 0;
 }
 
-int reader_take_image(struct reader *reader, const json_t *json)
+int reader_take_image(struct reader *reader)
 {
-    struct image_json image = {0};
+    CLEANUP_IMAGE_JSON struct image_json image = {0};
+    CLEANUP_JSON json_t *pins = NULL;
+    CLEANUP_JSON json_t *times = NULL;
     struct image_json_fault fault = {0};
-    const json_t *pins = json_object_get(json, "pins");
-    const json_t *times = json_object_get(json, "pinTimes");
+    int result = image_json_read(reader->span.text, reader->span.length, &image, &fault);
 
-    if (image_json_read(json, &image, &fault) < 0)
+    if (result == -EINVAL)
         return reader_fault_member(reader, fault.member, fault.why);
+    if (result < 0)
+        return import_stage_failed(reader->import, result);
     const char *owner = image.owner ? image.owner : reader->import->options->owner;
     if (!owner)
         return reader_fault_member(reader, NULL,
@@ -220,11 +248,11 @@ int reader_take_image(struct reader *reader, const json_t *json)
     if (!text_is_file_name(owner))
         return reader_fault_member(reader, "ownerPin",
                                    "ownerPin must be 1 to 255 bytes without a slash, not . or ..");
-    int result = pins && !json_is_null(pins) ? check_pins(reader, pins, owner, &image) : 0;
-    if (result == 0 && times && !json_is_null(times))
-        result = check_times(reader, times, pins);
+    result = take_record(reader, &pins, &times);
     if (result == 0)
-        result = take_record(reader);
+        result = check_pins(reader, pins, owner, &image);
+    if (result == 0)
+        result = check_times(reader, times, pins);
     if (result == 0)
         result = stage_image(reader, &image, owner, pins);
     if (result == 0)

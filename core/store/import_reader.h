@@ -10,6 +10,13 @@
 
 #include <jansson.h>
 
+static inline void reader_release_json(json_t **json)
+{
+    json_decref(STEAL(*json));
+}
+
+#define CLEANUP_JSON __attribute__((cleanup(reader_release_json)))
+
 /* Statements that run for every record. */
 enum reader_statement {
     READER_FIND_ACCOUNT,
@@ -41,8 +48,8 @@ struct reader {
 /* All of these return 0, or a negative errno with the import's error set, unless they say
  * otherwise. */
 
-/* Takes the image JSON, which is the value at hand. */
-int reader_take_image(struct reader *reader, const json_t *json) MUST_CHECK;
+/* Takes the image that the value at hand is; it is well-formed. */
+int reader_take_image(struct reader *reader) MUST_CHECK;
 
 /* The number of the account PIN in the stage, made where it is new and first met at SPOT. *LISTED
  * is the file that has a line for it, or -1. */

@@ -11,6 +11,7 @@
 
 #include "core/store/import.h"
 #include "core/store/json_span.h"
+#include "core/store/json_text.h"
 #include "core/store/query.h"
 
 /* Places kept for each image, in the column places; a member that is not there has the record's. */

@@ -1,6 +1,8 @@
 /* Framing of JSON: see the header. */
 #include "core/store/json_span.h"
 
+#include "core/store/json_text.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -197,16 +199,11 @@ static int fault_value(struct json_scanner *scanner, int result, struct json_fau
     return -EINVAL;
 }
 
-static bool is_space(char byte)
-{
-    return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
-}
-
 /* Skips white space, and lets the next value begin behind it. 1, 0 at the end, or negative. */
 static int skip_space(struct json_scanner *scanner)
 {
     for (;;) {
-        while (scanner->at < scanner->end && is_space(scanner->data[scanner->at]))
+        while (scanner->at < scanner->end && json_is_space(scanner->data[scanner->at]))
             scanner->at++;
         scanner->begin = scanner->at;
         if (scanner->at < scanner->end)
@@ -249,7 +246,7 @@ static int skip_word(struct json_scanner *scanner)
     for (;;) {
         while (scanner->at < scanner->end) {
             char byte = scanner->data[scanner->at];
-            if (is_space(byte) || (byte && strchr(",:[]{}\"", byte)))
+            if (json_is_space(byte) || (byte && strchr(",:[]{}\"", byte)))
                 return 1;
             scanner->at++;
         }

@@ -67,23 +67,4 @@ int json_scanner_next(struct json_scanner *scanner, struct json_span *out,
 /* The place of byte OFFSET of SPAN (at most its length). */
 void json_span_place(const struct json_span *span, size_t offset, struct json_place *out);
 
-/* A member of an object's text, or an element of an array's. */
-struct json_item {
-    const char *key; /* raw, between its quotes; NULL of an element */
-    size_t key_length;
-    const char *value; /* raw, without white space around it */
-    size_t value_length;
-    size_t at; /* offset of the key's quote, or of the element */
-};
-
-/* Walks through the members or elements of TEXT, an object or array that a decoder has accepted.
- * *POSITION is 0 before the first. Returns false behind the last. */
-bool json_item_next(const char *text, size_t length, size_t *position, struct json_item *out);
-
-/* Whether the key of ITEM means NAME, however it is escaped. */
-bool json_item_is(const struct json_item *item, const char *name);
-
-/* Appends TEXT, which a decoder has accepted, without the white space between its tokens. */
-void json_compact(struct buffer *out, const char *text, size_t length);
-
 #endif

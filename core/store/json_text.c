@@ -1,17 +1,12 @@
-/* Walking through the text of a decoded value: see the header. */
-#include "core/store/json_span.h"
+/* Reading of JSON from its text: see the header. */
+#include "core/store/json_text.h"
 
 #include <jansson.h>
 #include <string.h>
 
-static bool is_space(char byte)
-{
-    return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
-}
-
 static size_t skip_space(const char *text, size_t length, size_t at)
 {
-    while (at < length && is_space(text[at]))
+    while (at < length && json_is_space(text[at]))
         at++;
     return at;
 }
@@ -38,7 +33,7 @@ static size_t skip_value(const char *text, size_t length, size_t at)
                 return at;
             continue;
         }
-        if (depth == 0 && (byte == ',' || byte == '}' || byte == ']' || is_space(byte)))
+        if (depth == 0 && (byte == ',' || byte == '}' || byte == ']' || json_is_space(byte)))
             return at;
         at++;
         if (byte == '{' || byte == '[')
@@ -84,15 +79,43 @@ bool json_item_next(const char *text, size_t length, size_t *position, struct js
 
 bool json_item_is(const struct json_item *item, const char *name)
 {
-    if (!item->key)
+    size_t length = strlen(name);
+
+    if (!item->key || (item->key[0] != name[0] && item->key[0] != '\\'))
         return false;
-    if (!memchr(item->key, '\\', item->key_length))
-        return item->key_length == strlen(name) && memcmp(item->key, name, item->key_length) == 0;
+    if (item->key_length == length)
+        return memcmp(item->key, name, length) == 0;
+    /* An escape is longer than what it means. */
+    if (item->key_length < length || !memchr(item->key, '\\', item->key_length))
+        return false;
     json_t *key = json_loadb(item->key - 1, item->key_length + 2, JSON_DECODE_ANY, NULL);
     const char *text = json_string_value(key);
     bool same = text && strcmp(text, name) == 0;
     json_decref(key);
     return same;
+}
+
+bool json_find(const char *text, size_t length, const char *name, struct json_item *out)
+{
+    size_t position = 0;
+
+    if (length > 0 && text[0] == '{')
+        while (json_item_next(text, length, &position, out))
+            if (json_item_is(out, name))
+                return true;
+    *out = (struct json_item){0};
+    return false;
+}
+
+char *json_item_string(const struct json_item *item)
+{
+    if (!memchr(item->value, '\\', item->value_length))
+        return strndup(item->value + 1, item->value_length - 2);
+    json_t *json = json_loadb(item->value, item->value_length, JSON_DECODE_ANY, NULL);
+    const char *text = json_string_value(json);
+    char *copy = text ? strdup(text) : NULL;
+    json_decref(json);
+    return copy;
 }
 
 void json_compact(struct buffer *out, const char *text, size_t length)
@@ -103,7 +126,7 @@ void json_compact(struct buffer *out, const char *text, size_t length)
     while (at < length) {
         if (text[at] == '"') {
             at = skip_string(text, length, at);
-        } else if (is_space(text[at])) {
+        } else if (json_is_space(text[at])) {
             buffer_add(out, text + run, at - run);
             at = skip_space(text, length, at);
             run = at;
