@@ -1,0 +1,148 @@
+/*
+ * The framing of JSON: a stream is cut into the same values wherever its reads end, and what a
+ * decoder takes is walked through as the decoder has it.
+ */
+#include "core/store/json_span.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+/* A value may be no longer than this, so that the bound is met. */
+#define VALUE_MAX 1024
+
+struct stream {
+    const uint8_t *data;
+    size_t size, at;
+    size_t most; /* bytes a read */
+};
+
+static ssize_t read_some(void *context, char *bytes, size_t size)
+{
+    struct stream *stream = context;
+    size_t count = stream->size - stream->at;
+
+    count = count < stream->most ? count : stream->most;
+    count = count < size ? count : size;
+    if (count > 0)
+        memcpy(bytes, stream->data + stream->at, count);
+    stream->at += count;
+    return (ssize_t)count;
+}
+
+/* The place of byte AT of the stream. A byte order mark is no character. */
+static bool is_place(const struct stream *stream, const struct json_place *place)
+{
+    struct json_place at = {.line = 1, .column = 1};
+    size_t i = stream->size >= 3 && memcmp(stream->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+
+    for (; i < stream->size; i++) {
+        if (at.line == place->line && at.column == place->column)
+            return true;
+        if (stream->data[i] == '\n')
+            at = (struct json_place){.line = at.line + 1, .column = 1};
+        else if ((stream->data[i] & 0xc0) != 0x80)
+            at.column++;
+    }
+    return at.line == place->line && at.column == place->column;
+}
+
+static void walk(const char *text, size_t length, const json_t *json)
+{
+    struct json_item item = {0};
+    size_t position = 0;
+    size_t count = 0;
+
+    while (json_item_next(text, length, &position, &item)) {
+        REQUIRE(item.value >= text && item.value_length > 0 &&
+                item.value + item.value_length <= text + length);
+        REQUIRE(item.at < length);
+        json_t *value = json_loadb(item.value, item.value_length, JSON_DECODE_ANY, NULL);
+        REQUIRE(value);
+        if (json_is_array(json)) {
+            REQUIRE(!item.key);
+            REQUIRE(json_equal(value, json_array_get(json, count)));
+        } else {
+            REQUIRE(item.key && text[item.at] == '"' && item.key == text + item.at + 1);
+            json_t *key = json_loadb(item.key - 1, item.key_length + 2, JSON_DECODE_ANY, NULL);
+            REQUIRE(json_is_string(key) && json_item_is(&item, json_string_value(key)));
+            REQUIRE(!json_item_is(&item, "no such member"));
+            REQUIRE(json_equal(value, json_object_get(json, json_string_value(key))));
+            json_decref(key);
+        }
+        json_decref(value);
+        count++;
+    }
+    REQUIRE(count == (json_is_array(json) ? json_array_size(json) : json_object_size(json)));
+}
+
+/* What a decoder says of a value, and what it says of it in its compact form, is the same. */
+static void look_inside(const struct json_span *span)
+{
+    CLEANUP_BUFFER struct buffer compact = BUFFER_INIT(VALUE_MAX);
+    json_t *json =
+        json_loadb(span->text, span->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+
+    if (!json)
+        return;
+    if (json_is_array(json) || json_is_object(json))
+        walk(span->text, span->length, json);
+    json_compact(&compact, span->text, span->length);
+    REQUIRE(!buffer_failed(&compact) && compact.length <= span->length);
+    json_t *same = json_loadb(buffer_text(&compact), compact.length, JSON_DECODE_ANY, NULL);
+    REQUIRE(same && json_equal(json, same));
+    json_decref(same);
+    json_decref(json);
+}
+
+/* Writes down all that the scanner gives of DATA when it is read MOST bytes at a time. */
+static void scan(const uint8_t *data, size_t size, size_t most, struct buffer *out)
+{
+    struct stream stream = {.data = data, .size = size, .most = most};
+    struct json_scanner *scanner = json_scanner_new(read_some, &stream, VALUE_MAX);
+    struct json_span span = {0};
+    struct json_fault fault = {0};
+    int result = 0;
+
+    REQUIRE(scanner);
+    while ((result = json_scanner_next(scanner, &span, &fault)) == 1) {
+        struct json_place place = {0};
+        REQUIRE(span.length > 0 && span.length <= VALUE_MAX);
+        REQUIRE(span.kind == JSON_SPAN_VALUE || span.hole <= span.length);
+        REQUIRE(is_place(&stream, &span.begin));
+        json_span_place(&span, span.length, &place);
+        REQUIRE(is_place(&stream, &place));
+        json_span_place(&span, 0, &place);
+        REQUIRE(place.line == span.begin.line && place.column == span.begin.column);
+        look_inside(&span);
+        buffer_printf(out, "%d %lld:%lld ", (int)span.kind, (long long)span.begin.line,
+                      (long long)span.begin.column);
+        buffer_add(out, span.text, span.length);
+        buffer_puts(out, "\n");
+    }
+    REQUIRE(result == 0 || result == -EINVAL);
+    if (result < 0) {
+        fuzz_require_printable(fault.why);
+        REQUIRE(fault.why[0] && is_place(&stream, &fault.place));
+        buffer_printf(out, "%lld:%lld %s", (long long)fault.place.line,
+                      (long long)fault.place.column, fault.why);
+    }
+    json_scanner_free(scanner);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    CLEANUP_BUFFER struct buffer whole = BUFFER_INIT((size_t)1 << 22);
+    static const size_t most[] = {1, 3, 7};
+
+    scan(data, size, SIZE_MAX, &whole);
+    for (size_t i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
+        CLEANUP_BUFFER struct buffer part = BUFFER_INIT((size_t)1 << 22);
+        scan(data, size, most[i], &part);
+        REQUIRE(part.length == whole.length &&
+                memcmp(buffer_text(&part), buffer_text(&whole), whole.length) == 0);
+    }
+    return 0;
+}
