@@ -21,7 +21,7 @@ static void check_profile(const struct profile *profile, const uint8_t *data, si
 }
 
 /* Returns whether NAME (NULL: the one that is chosen) is there. */
-static bool read(const uint8_t *data, size_t size, const char *name, struct profile *profile)
+static bool read_as(const uint8_t *data, size_t size, const char *name, struct profile *profile)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
     int result = profile_read((const char *)data, size, PATH, name, profile, &error);
@@ -42,10 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP_FREE struct profile *named = calloc(1, sizeof(*named));
 
     REQUIRE(chosen && named);
-    (void)read(data, size, "test", named);
-    if (read(data, size, NULL, chosen)) {
+    (void)read_as(data, size, "test", named);
+    if (read_as(data, size, NULL, chosen)) {
         /* What was chosen can be named. */
-        REQUIRE(read(data, size, chosen->name, named));
+        REQUIRE(read_as(data, size, chosen->name, named));
         REQUIRE(memcmp(chosen, named, sizeof(*chosen)) == 0);
     }
     return 0;
