@@ -70,6 +70,19 @@ value_of()
     done
 }
 
+@test "a list without a name behind that of the images is refused, however long what is before it" {
+    local head desc
+
+    # Longer than what is read at a time: the name that was read last is not in memory any more.
+    printf -v head %0250000d 0
+    printf -v desc %050000d 0
+    {
+        printf '{"head":"%s","images":[' "$head"
+        printf '{"imageId":"i%s",'"$REST"',"desc":"'"$desc"'"},' {1..5}
+        printf '{"imageId":"i6",%s}]:[2]}\n' "$REST"
+    } | refuse '1:*' 'broken JSON'
+}
+
 @test "a wrong type is refused at its member" {
     refuse 1:2 'imageId must be a string' <<<"{\"imageId\":7,$REST}"
     refuse 2:1 'sizeMB must be a whole number' <<<"{\"imageId\":\"img-1\",$REST,

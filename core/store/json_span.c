@@ -398,7 +398,8 @@ static int open_frame(struct json_scanner *scanner, struct json_fault *fault)
     buffer_add(&scanner->frame, scanner->data + scanner->begin, scanner->at - scanner->begin);
     buffer_puts(&scanner->frame, "]");
     scanner->hole = scanner->frame.length;
-    scanner->object.colon = false; /* its key is of the part that is put aside */
+    scanner->object.colon = false;
+    scanner->object.key_length = 0; /* the last key is in the part that is put aside */
     if (buffer_failed(&scanner->frame))
         return fault_value(scanner, -EFBIG, fault);
     return 0;
