@@ -13,8 +13,8 @@ static int digit_of(char character)
     return found ? (int)(found - digits) : -1;
 }
 
-/* Reads the escape at *AT, a backslash, into VALUE and moves past it: \xHH anywhere, and inside
- * quotes the quote and the backslash. */
+/* Reads the escape at *AT, a backslash, into VALUE and moves past it: \xHH anywhere (but of a NUL,
+ * which no text holds), and inside quotes the quote and the backslash. */
 static bool read_escape(const char **at, bool quoted, struct buffer *value)
 {
     const char *text = *at;
@@ -23,7 +23,7 @@ static bool read_escape(const char **at, bool quoted, struct buffer *value)
         int high = digit_of(text[2]);
         int low = high < 0 ? -1 : digit_of(text[3]);
         char byte = (char)(high * 16 + low);
-        if (low < 0)
+        if (low < 0 || byte == '\0')
             return false;
         buffer_add(value, &byte, 1);
         *at = text + 4;

@@ -89,7 +89,7 @@ static void what_is_no_logfmt_is_not_guessed_at(void **state)
     static const char *const bad[] = {
         "pin",         "pin alice",        "=alice",        "pin=\"alice",   "pin=\"alice\"x",
         "pin=al\"ice", "pin=a=b",          "pin=a\\b",      "pin=\"a\\b\"",  "pin=a\\x4",
-        "pin=a\\x4g",  "pin=alice  uid=0", "\"pin\"=alice", "pin=alice uid",
+        "pin=a\\x4g",  "pin=alice  uid=0", "\"pin\"=alice", "pin=alice uid", "pin=a\\x00b",
     };
 
     (void)state;
