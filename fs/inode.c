@@ -8,7 +8,10 @@
 #define ROW_MAX (INT64_MAX >> SLOT_BITS)
 
 _Static_assert(INODE_ROOT == 1, "FUSE calls the root 1");
-_Static_assert(INODE_ATTRIBUTE + ATTRIBUTE_NUMBERS <= SLOT_MASK, "every attribute has a slot");
+#define SLOT_ATTRIBUTES_END (INODE_ATTRIBUTE + ATTRIBUTE_NUMBERS + 1) /* one is INODE_SHARES */
+
+_Static_assert(SLOT_ATTRIBUTES_END <= SLOT_MASK + 1, "every attribute has a slot");
+_Static_assert(INODE_SHARES < SLOT_ATTRIBUTES_END, "shares/ is listed between attributes");
 
 uint64_t inode_number(enum inode_kind kind, int64_t row)
 {
@@ -20,6 +23,12 @@ uint64_t inode_attribute(unsigned attribute, int64_t row)
     unsigned slot = INODE_ATTRIBUTE + attribute;
 
     return (uint64_t)row << SLOT_BITS | (slot < INODE_SHARES ? slot : slot + 1);
+}
+
+/* Whether there are many of the kind in SLOT, told by their rows. */
+static bool has_row(unsigned slot)
+{
+    return slot == INODE_IMAGE || (slot >= INODE_SHARE && slot < SLOT_ATTRIBUTES_END);
 }
 
 bool inode_decode(uint64_t number, struct inode *out)
@@ -35,11 +44,10 @@ bool inode_decode(uint64_t number, struct inode *out)
         out->kind = (enum inode_kind)slot;
     }
     bool single = slot >= INODE_ROOT && slot <= INODE_SHARED;
-    bool rowed = slot >= INODE_ATTRIBUTE || (slot >= INODE_IMAGE && slot <= INODE_RECIPIENT_IMAGE);
 
     if (out->row > ROW_MAX)
         return false;
-    return (single && out->row == 0) || (rowed && out->row > 0);
+    return (single && out->row == 0) || (has_row(slot) && out->row > 0);
 }
 
 bool inode_is_directory(enum inode_kind kind)

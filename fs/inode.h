@@ -57,7 +57,7 @@ enum inode_kind {
     INODE_RECIPIENT = 22,       /* by-account/PIN/; row: recipient */
     INODE_RECIPIENT_IMAGE = 23, /* by-account/PIN/ID; row: share */
 
-    INODE_ATTRIBUTE = 24, /* ID/ATTRIBUTE; row: image; all slots from here on but the next */
+    INODE_ATTRIBUTE = 24, /* ID/ATTRIBUTE; row: image; their slots from here on but the next */
     INODE_SHARES = 32,    /* row: image */
 };
 
