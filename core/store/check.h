@@ -1,7 +1,8 @@
 /*
  * Check: whether a registry is whole. The file and its indexes, the schema, and every invariant
  * that the tables must keep: counters, limits, times, the event log, and records against their
- * columns.
+ * columns. In the replica of a cloud the limits and the records are the cloud's, which nobody here
+ * can keep from being odd: what was made of them is looked at.
  */
 #ifndef CORE_STORE_CHECK_H
 #define CORE_STORE_CHECK_H
