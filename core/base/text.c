@@ -84,6 +84,34 @@ void text_escape(struct buffer *out, const char *text)
     }
 }
 
+/* The number of the character that is the SEQUENCE bytes at TEXT, three at most. */
+static unsigned number_of(const unsigned char *text, size_t sequence)
+{
+    if (sequence == 1)
+        return text[0];
+    if (sequence == 2)
+        return (text[0] & 0x1fU) << 6 | (text[1] & 0x3fU);
+    return (text[0] & 0x0fU) << 12 | (text[1] & 0x3fU) << 6 | (text[2] & 0x3fU);
+}
+
+void text_escape_json(struct buffer *out, const char *json)
+{
+    const unsigned char *bytes = (const unsigned char *)json;
+    size_t length = strlen(json);
+    size_t plain = 0; /* where the bytes that are not yet copied begin */
+
+    for (size_t i = 0; i < length;) {
+        size_t sequence = utf8_sequence(bytes + i, length - i);
+        if (bytes[i] > 0x20 && sequence > 0 && is_obeyed(bytes + i, sequence)) {
+            buffer_add(out, json + plain, i - plain);
+            buffer_printf(out, "\\u%04x", number_of(bytes + i, sequence));
+            plain = i + sequence;
+        }
+        i += sequence ? sequence : 1;
+    }
+    buffer_add(out, json + plain, length - plain);
+}
+
 void text_logfmt(struct buffer *out, const char *key, const char *value)
 {
     bool quoted = *value == '\0' || strpbrk(value, " \"=\\\t\n\r");
@@ -140,9 +168,12 @@ int text_time_parse(const char *text, int64_t *nanoseconds)
     struct tm calendar = {0};
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &calendar);
     int64_t fraction = 0;
+    int64_t at = 0;
+    char written[TEXT_TIME_SIZE];
 
     if (!end)
         return -EINVAL;
+    size_t length = (size_t)(end - text);
     if (*end == '.') {
         int64_t unit = NANOSECONDS;
         for (end++; *end >= '0' && *end <= '9' && unit > 1; end++) {
@@ -153,9 +184,17 @@ int text_time_parse(const char *text, int64_t *nanoseconds)
     if (strcmp(end, "Z") != 0)
         return -EINVAL;
     /* Only the years 1677 to 2262 fit. */
-    bool over = __builtin_mul_overflow((int64_t)timegm(&calendar), NANOSECONDS, nanoseconds) ||
-                __builtin_add_overflow(*nanoseconds, fraction, nanoseconds);
-    return over ? -EINVAL : 0;
+    bool over = __builtin_mul_overflow((int64_t)timegm(&calendar), NANOSECONDS, &at) ||
+                __builtin_add_overflow(at, fraction, &at);
+    if (over)
+        return -EINVAL;
+    /* strptime() takes blanks and single digits, and the 31st of any month, which timegm() makes the
+     * first of the next. */
+    text_time(at, 0, written);
+    if (length + 1 != strlen(written) || memcmp(text, written, length) != 0)
+        return -EINVAL;
+    *nanoseconds = at;
+    return 0;
 }
 
 int64_t text_now(void)

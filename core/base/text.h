@@ -27,6 +27,10 @@ bool text_is_file_name(const char *text);
  * byte each; all else stays. */
 void text_escape(struct buffer *out, const char *text);
 
+/* Appends JSON, which a decoder has accepted, with what text_escape() would escape in its strings as
+ * \uHHHH: it means the same. */
+void text_escape_json(struct buffer *out, const char *json);
+
 /* Appends " KEY=VALUE" of a logfmt line: VALUE is quoted where it is empty or holds white
  * space, a quote, an equals sign or a backslash, with \" and \\ inside the quotes, and escaped as
  * text_escape() does. */
@@ -40,7 +44,7 @@ void text_logfmt(struct buffer *out, const char *key, const char *value);
 void text_time(int64_t nanoseconds, int digits, char out[TEXT_TIME_SIZE]);
 
 /* Reads what text_time() writes with any number of digits up to nine; the zone must be Z.
- * Returns 0, or -EINVAL. */
+ * Returns 0, or -EINVAL: also for what the calendar does not have. */
 int text_time_parse(const char *text, int64_t *nanoseconds) MUST_CHECK;
 
 /* The wall clock in nanoseconds since the epoch. */

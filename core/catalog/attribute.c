@@ -178,7 +178,7 @@ static int format_refusal(struct attribute_image *image, const char *member, str
 static int format_json(struct attribute_image *image, const char *member, struct buffer *out)
 {
     (void)member;
-    buffer_puts(out, image->record.record);
+    text_escape_json(out, image->record.record);
     return 0;
 }
 

@@ -86,19 +86,20 @@ static void times(const char *text, const uint8_t *data, size_t size)
     int64_t again_ns = 0;
 
     if (text_time_parse(text, &at_ns) == 0) {
-        /* It is the time that was written, and not another: 31 days of a month that has 30 are no
-         * day of the next. A second of 60 is. */
+        /* It is the time that was written, and not another. */
         text_time(at_ns, 9, written);
-        REQUIRE(strncmp(text, written, strlen("YYYY-MM-DD")) == 0 || strstr(text, ":60"));
+        REQUIRE(strncmp(text, written, strlen("YYYY-MM-DDTHH:MM:SS")) == 0);
         REQUIRE(text_time_parse(written, &again_ns) == 0);
         REQUIRE(again_ns == at_ns);
     }
     memcpy(&at_ns, data, size < sizeof(at_ns) ? size : sizeof(at_ns));
-    for (int digits = 0; digits <= 9; digits += 3) {
-        text_time(at_ns, digits, written);
-        REQUIRE(text_time_parse(written, &again_ns) == 0 || at_ns == INT64_MIN);
+    text_time(at_ns, 9, written);
+    fuzz_require_printable(written);
+    /* The second that the first nanosecond of all is in does not fit. */
+    if (at_ns > INT64_MIN + 1000000000) {
+        REQUIRE(text_time_parse(written, &again_ns) == 0);
+        REQUIRE(again_ns == at_ns);
     }
-    REQUIRE(again_ns == at_ns);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -123,6 +123,25 @@ static void what_a_terminal_would_obey_is_escaped(void **state)
     }
 }
 
+static void json_is_escaped_in_its_own_way(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *shown;
+    } rows[] = {
+        {"{\"name\":\"\xe5\xbc\xa0 \\u001b\"}", "{\"name\":\"\xe5\xbc\xa0 \\u001b\"}"},
+        {"[\"\x7f\",\n\t\"\xc2\x9b\"]", "[\"\\u007f\",\n\t\"\\u009b\"]"},
+        {"\"a\xe2\x80\xae\xd8\x9c\xe2\x81\xa9\"", "\"a\\u202e\\u061c\\u2069\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP_BUFFER struct buffer out = BUFFER_INIT(256);
+        text_escape_json(&out, rows[i].json);
+        assert_string_equal(buffer_text(&out), rows[i].shown);
+    }
+}
+
 static void logfmt_quotes_what_would_split_or_end_a_value(void **state)
 {
     static const struct {
@@ -214,6 +233,12 @@ static void what_is_no_time_is_not_guessed_at(void **state)
         "2026-13-01T00:00:00Z",
         "2026-11-24T25:00:00Z",
         "2026-11-24T08:00:00Z and more",
+        "2026-02-31T08:00:00Z",
+        "2026-06-30T23:59:60Z",
+        "2026-6-01T08:00:00Z",
+        " 2026-06-01T08:00:00Z",
+        "2026-06-01T08:00: 1Z",
+        "3026-06-01T08:00:00Z",
     };
     int64_t ns = 42;
 
@@ -238,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_nul_is_no_text),
         cmocka_unit_test(a_file_name_is_what_a_directory_can_hold),
         cmocka_unit_test(what_a_terminal_would_obey_is_escaped),
+        cmocka_unit_test(json_is_escaped_in_its_own_way),
         cmocka_unit_test(logfmt_quotes_what_would_split_or_end_a_value),
         cmocka_unit_test(times_are_shown_in_utc_with_the_digits_asked_for),
         cmocka_unit_test(a_time_that_was_written_is_read_back_the_same),
