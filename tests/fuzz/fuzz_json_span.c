@@ -4,6 +4,8 @@
  */
 #include "core/store/json_span.h"
 
+#include "core/store/json_plain.h"
+#include "core/store/json_text.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
@@ -85,6 +87,7 @@ static void look_inside(const struct json_span *span)
     json_t *json =
         json_loadb(span->text, span->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
 
+    REQUIRE(json || !json_is_plain(span->text, span->length));
     if (!json)
         return;
     if (json_is_array(json) || json_is_object(json))
