@@ -3,6 +3,7 @@
 
 #include "core/base/text.h"
 #include "core/store/account.h"
+#include "core/store/create.h"
 #include "core/store/import.h"
 
 #include <string.h>
@@ -64,44 +65,17 @@ static int read_option(const struct command *command, struct init *init, int opt
     }
 }
 
-static int add_accounts(const struct init *init, const char *path, struct buffer *error)
-{
-    struct store store = {0};
-    int result = init->account_count > 0 ? store_open(path, &store, error) : 0;
-
-    if (result < 0 || init->account_count == 0)
-        return result;
-    for (size_t i = 0; i < init->account_count && result == 0; i++)
-        result = account_add(&store, init->accounts[i], NULL, error);
-    store_close(&store);
-    return result;
-}
-
-/* Removes a registry that could not be finished, and the files beside it. */
-static void remove_registry(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
-
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        CLEANUP_BUFFER struct buffer name = BUFFER_INIT(1 << 16);
-        buffer_printf(&name, "%s%s", path, suffixes[i]);
-        if (!buffer_failed(&name))
-            (void)unlink(buffer_text(&name));
-    }
-}
-
 static int make(const struct init *init, const char *path)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(COMMAND_ERROR_MAX);
-    int result = store_create(path, NULL, init->limit, init->policy, &error);
+    const struct create_options wanted = {
+        .limit = init->limit,
+        .policy = init->policy,
+        .accounts = init->accounts,
+        .account_count = init->account_count,
+    };
 
-    if (result < 0)
-        return command_failed(&error);
-    result = add_accounts(init, path, &error);
-    if (result == 0)
-        return STATUS_OK;
-    remove_registry(path);
-    return command_failed(&error);
+    return store_create(path, &wanted, &error) < 0 ? command_failed(&error) : STATUS_OK;
 }
 
 static int run(const struct command *command, int argc, char **argv)

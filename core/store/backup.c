@@ -1,13 +1,13 @@
 /* Backup: see the header. */
 #include "core/store/backup.h"
 
+#include "core/base/disk.h"
 #include "core/base/text.h"
 #include "core/rules/refusal.h"
 #include "core/store/transaction.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,10 +77,6 @@ static int write_copy(struct store *store, const char *partial,
 /* Makes the content of FD and then its new name safe. */
 static int publish(int fd, const char *partial, const char *path)
 {
-    CLEANUP_FREE char *copy = strdup(path);
-
-    if (!copy)
-        return -ENOMEM;
     if (fsync(fd) < 0)
         return -errno;
     if (renameat2(AT_FDCWD, partial, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
@@ -88,9 +84,7 @@ static int publish(int fd, const char *partial, const char *path)
         if ((errno != EINVAL && errno != ENOSYS) || rename(partial, path) < 0)
             return -errno;
     }
-    CLEANUP_CLOSE int directory = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0)
-        (void)fsync(directory); /* some file systems have no such thing */
+    disk_sync_name(path);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "core/store/replica.h"
 
 #include "core/rules/refusal.h"
+#include "core/store/create.h"
 #include "core/store/lock.h"
 #include "core/store/query.h"
 
@@ -49,7 +50,9 @@ int replica_open(const char *path, const char *source, struct store *store, bool
 
     *created = access(path, F_OK) < 0 && errno == ENOENT;
     if (*created) {
-        result = store_create(path, source, NO_LIMIT, SNAPSHOTS_ENCRYPTED, error);
+        const struct create_options options = {
+            .source = source, .limit = NO_LIMIT, .policy = SNAPSHOTS_ENCRYPTED};
+        result = store_create(path, &options, error);
         if (result < 0)
             return result;
     }

@@ -6,7 +6,6 @@
 #include "core/store/schema.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,41 +29,6 @@ void store_remove(const char *path)
         if (!buffer_failed(&name))
             (void)unlink(buffer_text(&name));
     }
-}
-
-int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
-                 struct buffer *error)
-{
-    struct connection connection = {0};
-    CLEANUP_BUFFER struct buffer number = BUFFER_INIT(32);
-    /* O_EXCL makes it ours alone; SQLite takes an empty file for an empty database. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-    if (fd < 0)
-        return fail(error, -errno, path,
-                    errno == EEXIST ? "; import adds to a registry that is there" : "");
-    (void)close(fd);
-    int result = connection_open(&connection, path, CONNECTION_READ_WRITE, WRITE_CACHE_KIB, error);
-    if (result == 0) {
-        buffer_printf(&number, "%lld", (long long)limit);
-        result = connection_exec(&connection, "PRAGMA journal_mode = WAL");
-        if (result == 0)
-            result = schema_create(connection.db, path, error);
-        if (result == 0)
-            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "limit",
-                                   buffer_text(&number));
-        if (result == 0)
-            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "snapshots",
-                                   rules_policy_name(policy));
-        if (result == 0 && source)
-            result = statement_run(&connection, STATEMENT_SETTING_SET, "tt", "source", source);
-        if (result < 0 && error->length == 0)
-            buffer_printf(error, "%s: %s", path, sqlite3_errmsg(connection.db));
-        connection_close(&connection);
-    }
-    if (result < 0)
-        store_remove(path);
-    return -refusal_errno(result);
 }
 
 bool store_has_log(const char *path)

@@ -1,5 +1,5 @@
 /*
- * A store's file: making it, opening it, and finding out how it can be opened.
+ * A store's file: opening it, and finding out how it can be opened.
  */
 #ifndef CORE_STORE_STORE_H
 #define CORE_STORE_STORE_H
@@ -13,12 +13,6 @@ struct store {
     struct connection connection; /* for writing, or the only one of a program that only reads */
     int lock_fd;                  /* lock.h; -1 where the store cannot be written */
 };
-
-/* Makes a registry at PATH, which must not exist: mode 0600, with LIMIT and POLICY and no account;
- * or with SOURCE (NULL otherwise) the replica of that. On failure nothing is left behind. Returns 0
- * or a negative errno with ERROR set. */
-int store_create(const char *path, const char *source, int64_t limit, enum snapshot_policy policy,
-                 struct buffer *error) MUST_CHECK;
 
 /* Removes the file PATH and those that belong to it. */
 void store_remove(const char *path);

@@ -5,6 +5,7 @@
 #include "core/store/import.h"
 
 #include "core/store/check.h"
+#include "core/store/create.h"
 #include "core/store/export.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -78,8 +79,9 @@ static void make_model(const char *path, const char *text, size_t length)
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
     struct import_result done = {0};
     struct store store = {0};
+    const struct create_options options = {.limit = RULES_DEFAULT_LIMIT, .policy = SNAPSHOTS_ANY};
 
-    REQUIRE(store_create(path, NULL, RULES_DEFAULT_LIMIT, SNAPSHOTS_ANY, &error) == 0);
+    REQUIRE(store_create(path, &options, &error) == 0);
     open_registry(path, &store);
     REQUIRE(length == 0 || import(&store, fuzz_file("first.json", text, length),
                                   (struct import_options){0}, &done, &error) == 0);

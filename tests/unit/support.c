@@ -4,6 +4,7 @@
 #include "core/base/container.h"
 #include "core/base/text.h"
 #include "core/catalog/report.h"
+#include "core/store/create.h"
 #include "core/store/store.h"
 #include "core/store/write.h"
 
@@ -54,10 +55,11 @@ int directory_teardown(void **state)
 int registry_setup(void **state)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(1024);
+    const struct create_options options = {.limit = RULES_DEFAULT_LIMIT, .policy = SNAPSHOTS_ANY};
 
     (void)directory_setup(state);
     struct registry *registry = *state;
-    assert_done(store_create(registry->path, NULL, RULES_DEFAULT_LIMIT, SNAPSHOTS_ANY, &error));
+    assert_done(store_create(registry->path, &options, &error));
     assert_int_equal(sqlite3_open_v2(registry->path, &registry->db, SQLITE_OPEN_READWRITE, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_busy_timeout(registry->db, 10000), SQLITE_OK);

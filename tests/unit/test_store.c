@@ -2,6 +2,7 @@
  */
 #include "core/store/store.h"
 
+#include "core/store/create.h"
 #include "core/store/schema.h"
 #include "core/store/transaction.h"
 #include "tests/unit/support.h"
@@ -33,11 +34,13 @@ static void open_good(const char *path, struct store *store)
     assert_string_equal(buffer_text(&error), "");
 }
 
+static const struct create_options usual = {.limit = 20, .policy = SNAPSHOTS_ANY};
+
 static void create_good(const char *path)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(2 * PATH_MAX);
 
-    if (store_create(path, NULL, 20, SNAPSHOTS_ANY, &error) < 0)
+    if (store_create(path, &usual, &error) < 0)
         fail_msg("%s", buffer_text(&error));
 }
 
@@ -66,8 +69,9 @@ static void a_new_registry_has_its_settings_and_belongs_to_its_maker_alone(void 
     int64_t limit = 0;
     enum snapshot_policy policy = SNAPSHOTS_ANY;
     mode_t old = umask(0);
+    const struct create_options options = {.limit = 7, .policy = SNAPSHOTS_ENCRYPTED};
 
-    assert_done(store_create(registry->path, NULL, 7, SNAPSHOTS_ENCRYPTED, &error));
+    assert_done(store_create(registry->path, &options, &error));
     (void)umask(old);
     assert_int_equal(stat(registry->path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0600);
@@ -88,7 +92,7 @@ static void what_is_there_is_never_overwritten(void **state)
     char back[8] = "";
 
     (void)registry_file(registry, "registry", "mine");
-    assert_refused(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error), "EEXIST");
+    assert_refused(store_create(registry->path, &usual, &error), "EEXIST");
     assert_holds(buffer_text(&error), registry->path);
     FILE *file = fopen(registry->path, "re");
     assert_non_null(file);
@@ -103,7 +107,7 @@ static void a_link_is_not_followed_when_a_registry_is_made(void **state)
     const struct registry *registry = *state;
 
     assert_int_equal(symlink("elsewhere", registry->path), 0);
-    assert_refused(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error), "EEXIST");
+    assert_refused(store_create(registry->path, &usual, &error), "EEXIST");
     assert_int_equal(files_left(registry), 1);
 }
 
@@ -112,8 +116,7 @@ static void where_no_file_can_be_made_the_path_is_named(void **state)
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(1024);
 
     (void)state;
-    assert_refused(store_create("/nonexistent/registry", NULL, 20, SNAPSHOTS_ANY, &error),
-                   "ENOENT");
+    assert_refused(store_create("/nonexistent/registry", &usual, &error), "ENOENT");
     assert_string_equal(buffer_text(&error), "/nonexistent/registry: No such file or directory");
 }
 
@@ -352,11 +355,11 @@ static void a_file_that_is_not_in_its_place_is_not_written_to(void **state)
     struct store store;
 
     (void)snprintf(away, sizeof(away), "%.*s/away", PATH_MAX - 300, registry->directory);
-    assert_done(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error));
+    assert_done(store_create(registry->path, &usual, &error));
     open_good(registry->path, &store);
     assert_int_equal(rename(registry->path, away), 0);
     assert_refused(transaction_begin(&store, &store.connection, NULL, NULL), "store-replaced");
-    assert_done(store_create(registry->path, NULL, 20, SNAPSHOTS_ANY, &error));
+    assert_done(store_create(registry->path, &usual, &error));
     assert_refused(transaction_begin(&store, &store.connection, NULL, NULL), "store-replaced");
     assert_int_equal(rename(away, registry->path), 0);
     assert_done(transaction_begin(&store, &store.connection, NULL, NULL));
