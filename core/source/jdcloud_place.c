@@ -1,6 +1,7 @@
 /* Where a replica lies: see jdcloud_state.h. */
 #include "core/source/jdcloud_state.h"
 
+#include "core/base/disk.h"
 #include "core/base/home.h"
 
 #include <errno.h>
@@ -53,7 +54,9 @@ static int make_directories(const char *path, struct buffer *error)
             continue;
         char end = *at;
         *at = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST) {
+        if (mkdir(copy, 0700) == 0) {
+            disk_sync_name(copy);
+        } else if (errno != EEXIST) {
             int result = -errno;
             buffer_printf(error, "%s: %s; name another place with state=DIR", copy,
                           strerror(-result));
