@@ -2,7 +2,7 @@
 # The program that serves an account of a cloud is killed in the middle of changes, and what is then true:
 # nothing acknowledged is lost, and nothing is there that the cloud has not.
 #
-# IMGSHARE_CRASH_ROUNDS  how often (default: 12)
+# IMGSHARE_CRASH_ROUNDS  how often (default: 12); 100 for the long form
 
 load helpers
 load cloud_helpers
@@ -30,33 +30,47 @@ change_for_ever()
     done
 }
 
-# acknowledged_holds LOG IMAGE PIN: if the last that was begun there was acknowledged, the cloud has it.
+# has LIST WORD: whether one of the lines of LIST is WORD.
+has()
+{
+    [[ $'\n'$1$'\n' == *$'\n'"$2"$'\n'* ]]
+}
+
+# acknowledged_holds PIN: where the last that was begun was acknowledged, the cloud has it, as THERE says.
 acknowledged_holds()
 {
-    local word action held=cancel
+    local word action image held
+    local -A last=()
 
-    read -r word action _ <<<"$(grep " $2 $3\$" "$1" | tail -n 1)"
-    [ "$word" = 'done' ] || return 0
-    cloud_shares "$2" | grep -qxF "$3" && held=share
-    [ "$action" = "$held" ] || {
-        printf '%s of %s with %s was acknowledged, and the cloud does not have it\n' \
-            "$action" "$2" "$3" >&2
-        return 1
-    }
+    while read -r word action image _; do
+        last[$image]="$word $action"
+    done <"$BATS_TEST_TMPDIR/log.$1"
+    for image in "${!last[@]}"; do
+        held=cancel
+        ! has "${THERE[$image]}" "$1" || held=share
+        [[ ${last[$image]} == @(begun*|"done $held") ]] || {
+            printf '%s of %s with %s was acknowledged, and the cloud does not have it\n' \
+                "${last[$image]#done }" "$image" "$1" >&2
+            return 1
+        }
+    done
 }
 
 # agrees_or_says IMAGE PIN...: after a refresh each of the pins is listed where the cloud has it, and only
-# there, unless status names it as one of unknown outcome.
+# there, unless status names it as one of unknown outcome. Leaves what the cloud has in THERE[IMAGE].
 agrees_or_says()
 {
-    local image=$1 pin here there
+    local image=$1 pin here status
 
     touch "$MNT/private/$image/shares" || return
     here=$(listed "$image")
-    there=$(cloud_shares "$image")
+    THERE[$image]=$(cloud_shares "$image")
+    [ "$here" != "${THERE[$image]}" ] || return 0
+    status=$(cat "$MNT/status")
     for pin in "${@:2}"; do
-        [ "$(grep -cxF "$pin" <<<"$here")" = "$(grep -cxF "$pin" <<<"$there")" ] ||
-            grep -q "^unsettled_[a-z]*: $image $pin " "$MNT/status" || {
+        has "$here" "$pin" && has "${THERE[$image]}" "$pin" && continue
+        has "$here" "$pin" || has "${THERE[$image]}" "$pin" || continue
+        [[ $status == *$'\nunsettled_'[a-z]*": $image $pin "* ]] || {
             printf '%s of %s: neither agreed upon nor unsettled\n' "$pin" "$image" >&2
             return 1
         }
@@ -69,12 +83,13 @@ crash_rounds()
 {
     local round pin pids pid image lost=0
     local -a images=("$CLOUD_GOLDEN" "$CLOUD_WEB") pins
+    local -A THERE=()
 
     tell set latency_ms=15 latency_jitter_ms=15 share_limit=1000
     for ((round = 1; round <= $1; round++)); do
         # Other accounts each time: what is unknown of the last ones would hold these up.
-        add_accounts "r${round}k%d" 1 4
-        pins=("r${round}k"{1..4})
+        add_accounts "r${round}k%d" 1 8
+        pins=("r${round}k"{1..8})
         mount_cloud "$BATS_TEST_TMPDIR/crash"
         ls "$MNT"/private/{"$CLOUD_GOLDEN","$CLOUD_WEB"}/shares >/dev/null
         pids=
@@ -92,9 +107,9 @@ crash_rounds()
         [[ $(status_of unsettled) == 0* ]] || ((lost += 1))
         for image in "${images[@]}"; do
             agrees_or_says "$image" "${pins[@]}"
-            for pin in "${pins[@]}"; do
-                acknowledged_holds "$BATS_TEST_TMPDIR/log.$pin" "$image" "$pin"
-            done
+        done
+        for pin in "${pins[@]}"; do
+            acknowledged_holds "$pin"
         done
         unmount "$MNT"
     done
