@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <syslog.h>
 
@@ -132,6 +133,16 @@ static int check(const struct options *options)
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* No core file, and no look into the memory by another process of this user: a token goes through
+ * memory of libcurl's. Before the fork, since the parent waits with keys in its environment. */
+static int keep_private(const struct options *options)
+{
+    if (!options->is_cloud || prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) == 0)
+        return 0;
+    log_write(LOG_ERR, "prctl: %s", strerror(errno));
+    return -errno;
+}
+
 static int print(const char *text)
 {
     if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
@@ -159,6 +170,8 @@ int main(int argc, char **argv)
         status = print("imgsharefs " IMGSHAREFS_VERSION "\n");
     else if (options.check)
         status = check(&options);
+    else if (keep_private(&options) < 0)
+        status = EXIT_FAILURE;
     else if (options.foreground)
         status = run(&options, &readiness);
     else

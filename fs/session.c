@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <syslog.h>
 #include <time.h>
@@ -340,12 +339,6 @@ int session_run(const struct options *options, int (*ready)(void *context), void
     *busy = false;
     if (!session)
         return -ENOMEM;
-    /* A token goes through memory of libcurl's, which a core file would hold, and another process of
-     * this user could read. */
-    if (options->is_cloud && prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0) {
-        free(session);
-        return -errno;
-    }
     session->options = options;
     if (options->foreground)
         service_find(&session->service);

@@ -7,6 +7,7 @@
  * and the first may have been obeyed.
  */
 #include "core/base/clock.h"
+#include "core/cloud/secret.h"
 #include "core/cloud/transfer.h"
 #include "core/rules/refusal.h"
 
@@ -524,6 +525,25 @@ static void take_words(struct transfer *transfer, CURLcode code)
     api_printable(words, transfer->answer.message, sizeof(transfer->answer.message));
 }
 
+/* An answer may quote the request, as some gateways do where a signature is wrong; its words go into
+ * the log and events. */
+static void hide_secrets(const struct client_options *options, struct api_answer *answer)
+{
+    const struct credentials *credentials = options->credentials;
+    CLEANUP_BUFFER struct buffer sent = BUFFER_INIT(1 << 15);
+
+    if (credentials->token)
+        add_token(options, &sent);
+    const char *const secrets[] = {credentials->secret_key, credentials->token,
+                                   sent.length > 0 ? buffer_text(&sent) : NULL};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        secret_hide(answer->message, secrets[i]);
+        secret_hide(answer->request_id, secrets[i]);
+    }
+    if (sent.text)
+        explicit_bzero(sent.text, sent.size);
+}
+
 /* No answer, or a broken one. */
 static enum try_next understand_failure(struct transfer *transfer, CURLcode code)
 {
@@ -558,6 +578,8 @@ static enum try_next understand_answer(struct transfer *transfer)
     if (answer->result < 0 && !answer->message[0])
         (void)snprintf(answer->message, sizeof(answer->message), "HTTP status %d",
                        transfer->status);
+    if (answer->message[0] || answer->request_id[0])
+        hide_secrets(&transfer->client->options, answer);
     transfer->result = answer->result;
     transfer->unknown = call->changes && answer->verdict == API_UNKNOWN;
     switch (answer->verdict) {

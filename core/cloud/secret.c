@@ -8,6 +8,9 @@
 /* Before the caller's bytes: how much is mapped. As wide as any alignment asks. */
 #define HEAD 64
 
+/* So much of a secret is recognised, and is not there by chance. */
+#define BEGINNING 8
+
 void *secret_new(size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -48,4 +51,15 @@ void secret_free(void *memory)
     memcpy(&mapped, start, sizeof(mapped));
     explicit_bzero(start, mapped);
     (void)munmap(start, mapped);
+}
+
+void secret_hide(char *text, const char *word)
+{
+    size_t length = word ? strlen(word) : 0;
+    char *at = length > 0
+                   ? memmem(text, strlen(text), word, length < BEGINNING ? length : BEGINNING)
+                   : NULL;
+
+    if (at)
+        *at = '\0';
 }

@@ -18,6 +18,10 @@ char *secret_copy(const char *text) MUST_CHECK;
 /* Wipes and frees. NULL is allowed. */
 void secret_free(void *memory);
 
+/* Cuts TEXT, which comes from outside, off where it begins to quote WORD, a secret: the beginning of
+ * one is enough. NULL is no secret. */
+void secret_hide(char *text, const char *word);
+
 static inline void secret_cleanup(void *pointer)
 {
     secret_free(*(void **)pointer);

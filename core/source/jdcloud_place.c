@@ -68,6 +68,26 @@ static int make_directories(const char *path, struct buffer *error)
     }
 }
 
+/* Whoever can put files there can put a replica and its log there, which this program would believe;
+ * the sticky bit does not help. A group is taken for the user's own, as where the umask is 002. */
+static int check_owner(const char *path, struct buffer *error)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0) {
+        int result = -errno;
+        buffer_printf(error, "%s: %s", path, strerror(-result));
+        return result;
+    }
+    if ((status.st_uid == geteuid() || status.st_uid == 0) && !(status.st_mode & S_IWOTH))
+        return 0;
+    buffer_printf(error,
+                  "%s: another user can put files there, and the replica would not be safe; name a "
+                  "directory of your own with state=DIR",
+                  path);
+    return -EPERM;
+}
+
 static int check_filesystem(const char *path, struct buffer *error)
 {
     struct statfs status;
@@ -108,6 +128,8 @@ int jdcloud_place(const char *directory, const char *region, const char *endpoin
     if (buffer_failed(path))
         return -ENOMEM;
     result = make_directories(buffer_text(path), error);
+    if (result == 0)
+        result = check_owner(buffer_text(path), error);
     if (result == 0)
         result = check_filesystem(buffer_text(path), error);
     hash = add_hash(hash, region);
