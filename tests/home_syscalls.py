@@ -8,8 +8,19 @@ import re
 import subprocess
 import sys
 
+# Every filter has these: systemd.exec(5).
+ALWAYS = {"execve", "exit", "exit_group", "getrlimit", "rt_sigreturn", "sigreturn", "clock_gettime",
+          "gettimeofday", "time", "nanosleep", "clock_nanosleep"}
+
+
+def values(unit, key):
+    """What UNIT says of KEY, a value a line."""
+    with open(unit, encoding="utf-8") as file:
+        return [line.split("=", 1)[1].strip() for line in file if line.startswith(key + "=")]
+
 
 def expand(word):
+    """The calls of a set, or the call itself."""
     if not word.startswith("@"):
         return {word}
     shown = subprocess.run(["systemd-analyze", "syscall-filter", word], capture_output=True, text=True,
@@ -18,19 +29,25 @@ def expand(word):
                          if line.strip() and not line.strip().startswith("#")))
 
 
-allowed = set()
-for line in open(sys.argv[1], encoding="utf-8"):
-    if line.startswith("SystemCallFilter="):
-        value = line.split("=", 1)[1].strip()
+def allowed(unit):
+    """The calls that UNIT allows."""
+    calls = set()
+    for value in values(unit, "SystemCallFilter"):
         words = set().union(*map(expand, value.lstrip("~").split()))
-        allowed = allowed - words if value.startswith("~") else allowed | words
-assert len(allowed) > 200, "the filter could not be read"
+        calls = calls - words if value.startswith("~") else calls | words
+    assert len(calls) > 200, "the filter could not be read"
+    return calls | ALWAYS
 
-used = set()
-for path in sys.argv[2:]:
-    used |= set(re.findall(r"^(?:\d+ +)?(\w+)\(", open(path, encoding="utf-8", errors="replace").read(), re.M))
-assert "mount" in used, "the trace has no mount(2)"
-# Every filter has these: systemd.exec(5).
-used -= {"execve", "exit", "exit_group", "getrlimit", "rt_sigreturn", "sigreturn", "clock_gettime",
-         "gettimeofday", "time", "nanosleep", "clock_nanosleep"}
-print("\n".join(sorted(used - allowed)), end="")
+
+def main(unit, *traces):
+    """Prints what is missing."""
+    used = set()
+    for path in traces:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            used |= set(re.findall(r"^(?:\d+ +)?(\w+)\(", file.read(), re.M))
+    assert "mount" in used, "the trace has no mount(2)"
+    print("\n".join(sorted(used - allowed(unit))), end="")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

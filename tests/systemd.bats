@@ -91,8 +91,8 @@ stop_service()
 
 @test "the service is as narrow as FUSE allows, and no narrower" {
     cp "$SERVICE" "$PLACE/imgsharefs@images.service"
-    run -0 systemd-analyze security --no-pager --offline=yes --threshold=45 "$PLACE/imgsharefs@images.service"
-    assert_line --regexp 'Overall exposure level for imgsharefs@images.service: [0-9.]+ OK'
+    run -0 systemd-analyze security --no-pager --offline=yes --threshold=44 "$PLACE/imgsharefs@images.service"
+    assert_line --regexp 'Overall exposure level for imgsharefs@images.service: 4.4 OK'
     # Each of these gives it a mount namespace, and nobody else would see the mount.
     run ! grep -E '^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|ProcSubset|Private(Tmp|Devices|Mounts|IPC|Users)|(ReadWrite|ReadOnly|Inaccessible|Exec|NoExec|Bind|BindReadOnly)Paths|Root(Directory|Image)|TemporaryFileSystem|MountFlags|DynamicUser|MountImages|MountAPIVFS)=' "$SERVICE"
 }
@@ -135,14 +135,21 @@ stop_service()
     stop_service
 }
 
-@test "the unit's capabilities are enough, also to tell who asked" {
-    new_registry
+# capabilities UNIT: those that it leaves, in the words of setpriv.
+capabilities()
+{
     local set='-all' word
 
-    for word in $(of_unit "$SERVICE" CapabilityBoundingSet); do
+    for word in $(of_unit "$1" CapabilityBoundingSet); do
         word=${word#CAP_}
         set+=,+${word,,}
     done
+    echo "$set"
+}
+
+@test "the unit's capabilities are enough, also to tell who asked" {
+    new_registry
+    set=$(capabilities "$SERVICE")
     start_service "$REGISTRY" account=jcloud-demo,allow_other,uid=65534 \
         setpriv --bounding-set "$set" --inh-caps "$set" --no-new-privs
     as_nobody "touch /mnt/there/private/$IMG_GOLDEN/shares/alice"
@@ -156,26 +163,100 @@ refute_mount()
     ! is_mounted "$MNT"
 }
 
+# a_day IMAGE: what is done with a mount, most of all what makes it call the kernel: IMAGE is not shared.
+a_day()
+{
+    local shares=$MNT/private/$1/shares
+
+    touch "$shares/alice" && rm "$shares/alice" && touch "$shares/alice" || return
+    run ! mkdir "$MNT/private/new"
+    run ! mv "$shares" "$MNT/private"
+    run ! bash -c "echo x >'$shares/.x'"
+    touch "$MNT/private" "$shares" && df "$MNT" >/dev/null || return
+    find "$MNT" -type f -exec cat {} + >"$PLACE/read" && tail -n 3 "$MNT/events" >/dev/null
+}
+
+# serve_cloud COMMAND...: the service with a cloud, over TLS and by a name that is looked up, below COMMAND.
+serve_cloud()
+{
+    start_cloud --tls
+    JDCLOUD_ACCESS_KEY=$OWNER_KEY JDCLOUD_SECRET_KEY=$OWNER_SECRET \
+        start_service "jdcloud:$REGION" \
+        "endpoint=${CLOUD_URL/127.0.0.1/localhost},cacert=$CLOUD_CA,state=$PLACE/state,refresh=1" "$@"
+    wait_for 10 lists_known "$MNT"
+}
+
+# reload: what ExecReload= does.
+reload()
+{
+    local lines
+
+    lines=$(wc -l <"$TOLD")
+    kill -HUP "$(daemon_pid "$MNT")"
+    wait_for 5 told_lines $((lines + 2))
+}
+
 @test "the unit's filter allows the system calls that are made, with a registry and with a cloud" {
     skip_if_sanitized 'the sanitizers make calls of their own'
     new_registry
     start_service "$REGISTRY" account=jcloud-demo strace -f -qq -o "$PLACE/trace.registry"
-    touch "$MNT/private/$IMG_GOLDEN/shares/alice"
-    find "$MNT" >/dev/null
+    a_day "$IMG_GOLDEN"
+    reload
     kill "$(pgrep -P "$DAEMON")"
     wait "$DAEMON"
     kill "$EAR"
-    start_cloud
-    JDCLOUD_ACCESS_KEY=$OWNER_KEY JDCLOUD_SECRET_KEY=$OWNER_SECRET \
-        start_service "jdcloud:$REGION" "endpoint=$CLOUD_URL,state=$PLACE/state" \
-        strace -f -qq -o "$PLACE/trace.cloud"
-    wait_for 10 lists_known "$MNT"
-    touch "$MNT/private/$CLOUD_GOLDEN/shares/alice"
+    serve_cloud strace -f -qq -o "$PLACE/trace.cloud"
+    a_day "$CLOUD_GOLDEN"
+    reload
     fusermount3 -u "$MNT"
     wait "$DAEMON"
     run "$TESTS/home_syscalls.py" "$SERVICE" "$PLACE/trace.registry" "$PLACE/trace.cloud"
     assert_success
     assert_output ''
+    printf '# %s system calls of %s allowed\n' \
+        "$(cat "$PLACE"/trace.* | grep -oE '^[0-9]+ +[a-z_0-9]+\(' | sed 's/.* //' | sort -u | wc -l)" \
+        "$("$PYTHON" -c "import sys; sys.path.insert(0, '$TESTS'); sys.dont_write_bytecode = True
+import home_syscalls; print(len(home_syscalls.allowed(sys.argv[1])))" "$SERVICE")" >&3
+    # It does find what is missing.
+    sed '/^SystemCallFilter=/s/ @mount//' "$SERVICE" >"$PLACE/narrow.service"
+    run "$TESTS/home_syscalls.py" "$PLACE/narrow.service" "$PLACE/trace.registry"
+    assert_line mount
+}
+
+# narrowly UNIT: sets NARROWLY to what runs a command under the unit's filter, limits and capabilities.
+narrowly()
+{
+    local set
+
+    set=$(capabilities "$1")
+    NARROWLY=(setpriv --bounding-set "$set" --inh-caps "$set" "$TESTS/home_filter.py" "$1")
+}
+
+@test "it does its work under the unit's filter, and without what the unit takes away" {
+    skip_if_sanitized 'the sanitizers make calls of their own'
+    [ "$(uname -m)" = x86_64 ] || [ "$(uname -m)" = aarch64 ] || skip 'about other processors'
+    narrowly "$SERVICE"
+    new_registry
+    start_service "$REGISTRY" account=jcloud-demo "${NARROWLY[@]}"
+    assert_equal "$(sed -n 's/^\(Seccomp\|NoNewPrivs\):\t//p' "/proc/$DAEMON/status" | tr -d '\n')" 12
+    a_day "$IMG_GOLDEN"
+    reload
+    stop_service
+    serve_cloud "${NARROWLY[@]}"
+    a_day "$CLOUD_GOLDEN"
+    reload
+    tell set connections=reset
+    tell drop-connections
+    run ! touch "$MNT/private"
+    tell set connections=open
+    wait_for 20 touch "$MNT/private"
+    stop_service
+
+    # What the filter lacks is refused, and told.
+    sed '/^SystemCallFilter=/s/ @mount//' "$SERVICE" >"$PLACE/narrow.service"
+    narrowly "$PLACE/narrow.service"
+    run ! start_service "$REGISTRY" account=jcloud-demo "${NARROWLY[@]}"
+    assert_output --partial 'Operation not permitted'
 }
 
 @test "with its key as a credential, and its state where systemd says; without a network what it knew" {
