@@ -81,7 +81,7 @@ bool json_item_is(const struct json_item *item, const char *name)
 {
     size_t length = strlen(name);
 
-    if (!item->key || (item->key[0] != name[0] && item->key[0] != '\\'))
+    if (!item->key)
         return false;
     if (item->key_length == length)
         return memcmp(item->key, name, length) == 0;

@@ -121,6 +121,7 @@ static void a_member_is_found_however_its_name_is_escaped(void **state)
     assert_false(json_find(text, strlen(text), "b", &item));
     assert_null(item.value);
     assert_false(json_find("[\"a\",1]", 7, "a", &item));
+    assert_true(json_find("{\"a\":1,\"\":2}", 12, "", &item));
 }
 
 /* What image_json_read() says of RECORD, "" where nothing is wrong. */
