@@ -8,14 +8,15 @@ setup()
     cd "$PROJECT" || return
 }
 
-# sources [REGEX]: the files of the project that are, or could be, under version control, one a line.
+# sources [REGEX]: the files of the project that are, or could be, under version control, one a line; but
+# not the inputs of fuzz targets, which may be anything.
 sources()
 {
     if [ -e .git ] && git rev-parse >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard
     else
         find . \( -path ./.git -o -path './build*' -o -name __pycache__ \) -prune -o -type f -printf '%P\n'
-    fi | grep -E "${1-.}" | while IFS= read -r file; do
+    fi | grep -v '^tests/fuzz/corpus/' | grep -E "${1-.}" | while IFS= read -r file; do
         [ ! -f "$file" ] || printf '%s\n' "$file"
     done
 }
