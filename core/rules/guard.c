@@ -45,16 +45,26 @@ void guard_refused(struct guard *guard, pid_t process, int64_t image, int64_t no
     obtain(guard, process, image, now)->refused_ns = now;
 }
 
+/* How many steps have begun since the one that ENTRY counts; none where the clock went back. */
+static int64_t steps_since(const struct guard_entry *entry, int64_t now)
+{
+    int64_t passed = now / GUARD_STEP_NS - entry->step;
+
+    return passed > 0 ? passed : 0;
+}
+
 void guard_cancelled(struct guard *guard, pid_t process, int64_t image, int64_t now)
 {
     LOCK_SCOPE(&guard->mutex);
     struct guard_entry *entry = obtain(guard, process, image, now);
+    int64_t passed = steps_since(entry, now);
 
-    if (now - entry->counted_ns >= GUARD_CANCEL_NS) {
-        entry->counted_ns = now;
-        entry->cancels = 0;
+    if (passed > 0) {
+        for (int64_t i = GUARD_STEPS - 1; i >= 0; i--)
+            entry->cancels[i] = i >= passed ? entry->cancels[i - passed] : 0;
+        entry->step += passed;
     }
-    entry->cancels++;
+    entry->cancels[0]++;
 }
 
 bool guard_is_recursive(struct guard *guard, pid_t process, int64_t image, int64_t now)
@@ -69,6 +79,9 @@ int64_t guard_cancels(struct guard *guard, pid_t process, int64_t image, int64_t
 {
     LOCK_SCOPE(&guard->mutex);
     const struct guard_entry *entry = find(guard, process, image);
+    int64_t sum = 0;
 
-    return entry && now - entry->counted_ns < GUARD_CANCEL_NS ? entry->cancels : 0;
+    for (int64_t i = 0; entry && i + steps_since(entry, now) < GUARD_STEPS; i++)
+        sum += entry->cancels[i];
+    return sum;
 }

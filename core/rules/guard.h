@@ -19,9 +19,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How long a refused removal counts, and the span of maxcancel. Nanoseconds. */
+/* How long a refused removal counts. Nanoseconds. */
 #define GUARD_RECURSIVE_NS (60 * 1000000000LL)
-#define GUARD_CANCEL_NS (60 * 1000000000LL)
+
+/* Cancels are counted in steps of time: those of a minute are in the step under way and the twelve
+ * before it. So no minute has more than it may, and who was refused may go on after 65 s at most. */
+#define GUARD_STEP_NS (5 * 1000000000LL)
+#define GUARD_STEPS 13
 
 #define GUARD_ENTRIES 512
 
@@ -29,9 +33,9 @@ struct guard_entry {
     pid_t process; /* thread group; 0 = free */
     int64_t image;
     int64_t refused_ns; /* the last refused removal; 0 = none */
-    int64_t counted_ns; /* begin of the minute that cancels counts */
     int64_t touched_ns; /* last use, for replacement */
-    int64_t cancels;
+    int64_t step;       /* the number of the step that cancels[0] counts */
+    uint32_t cancels[GUARD_STEPS];
 };
 
 /* Every function may be called by any thread; times are of one clock, in nanoseconds. */
@@ -52,7 +56,7 @@ void guard_cancelled(struct guard *guard, pid_t process, int64_t image, int64_t 
 /* Whether PROCESS is in a recursive delete of IMAGE. */
 bool guard_is_recursive(struct guard *guard, pid_t process, int64_t image, int64_t now);
 
-/* The cancels that PROCESS made in IMAGE in the running minute. */
+/* The cancels that PROCESS made in IMAGE in the last minute, and up to a step before it. */
 int64_t guard_cancels(struct guard *guard, pid_t process, int64_t image, int64_t now);
 
 #endif

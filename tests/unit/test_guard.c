@@ -86,18 +86,39 @@ static void cancels_are_counted_by_process_and_image(void **state)
     assert_int_equal(guard_cancels(guard, OTHER, IMAGE, NOON + 2 * SECOND), 0);
 }
 
-static void the_count_is_of_one_minute_from_the_first_cancel(void **state)
+static void no_minute_has_more_than_the_count_says(void **state)
+{
+    struct guard *guard = *state;
+
+    for (int64_t at = 0; at < 200; at++) {
+        guard_cancelled(guard, RM, IMAGE, NOON + at * SECOND);
+        /* One each second: 60 of the last minute, and what its first step brings along. */
+        int64_t least = at < 60 ? at + 1 : 60;
+        assert_in_range(guard_cancels(guard, RM, IMAGE, NOON + at * SECOND), least, least + 5);
+    }
+}
+
+static void who_was_quiet_for_a_minute_and_a_step_begins_anew(void **state)
 {
     struct guard *guard = *state;
 
     guard_cancelled(guard, RM, IMAGE, NOON);
     guard_cancelled(guard, RM, IMAGE, NOON + 59 * SECOND);
     assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 60 * SECOND - 1), 2);
-    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 60 * SECOND), 0);
-    guard_cancelled(guard, RM, IMAGE, NOON + 60 * SECOND);
-    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 60 * SECOND), 1);
-    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 119 * SECOND), 1);
-    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 120 * SECOND), 0);
+    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 65 * SECOND), 1);
+    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 119 * SECOND - 1), 1);
+    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 125 * SECOND), 0);
+    guard_cancelled(guard, RM, IMAGE, NOON + 3600 * SECOND);
+    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON + 3600 * SECOND), 1);
+}
+
+static void a_clock_that_is_set_back_forgets_nothing(void **state)
+{
+    struct guard *guard = *state;
+
+    guard_cancelled(guard, RM, IMAGE, NOON);
+    guard_cancelled(guard, RM, IMAGE, NOON - 3600 * SECOND);
+    assert_int_equal(guard_cancels(guard, RM, IMAGE, NOON - 3600 * SECOND), 2);
 }
 
 static void both_rules_keep_apart_in_one_process(void **state)
@@ -153,7 +174,9 @@ int main(void)
         GUARD_TEST(another_process_is_free_to_cancel),
         GUARD_TEST(another_image_is_not_meant),
         GUARD_TEST(cancels_are_counted_by_process_and_image),
-        GUARD_TEST(the_count_is_of_one_minute_from_the_first_cancel),
+        GUARD_TEST(no_minute_has_more_than_the_count_says),
+        GUARD_TEST(who_was_quiet_for_a_minute_and_a_step_begins_anew),
+        GUARD_TEST(a_clock_that_is_set_back_forgets_nothing),
         GUARD_TEST(both_rules_keep_apart_in_one_process),
         GUARD_TEST(in_a_full_table_the_one_that_was_quiet_longest_is_forgotten),
         GUARD_TEST(a_replaced_entry_takes_nothing_over),
