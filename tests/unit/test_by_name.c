@@ -190,6 +190,11 @@ static void an_id_that_fills_a_whole_name_is_left_out(void **state)
     assert_names(state, "me", "me", "golden");
     image(state, "img-3", "a/b");
     assert_names(state, "me", "me", "golden @img-3");
+    /* Of two of one name it is not found by that name either. */
+    id[0] = 'j';
+    image(state, id, "golden");
+    assert_names(state, "me", "me", "golden@img-2 @img-3");
+    assert_no_name(state, "me", "me", "golden");
 }
 
 static void names_of_other_owners_are_in_a_place_of_their_own(void **state)

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int64_t golden;
 static struct mount *me;
@@ -205,6 +206,26 @@ static void a_list_that_became_bad_leaves_the_old_one_in_force(void **state)
     mount_close(mount);
 }
 
+static void a_mount_that_cannot_write_reads_its_lists_anew_as_well(void **state)
+{
+    const struct registry *registry = *state;
+    char trust[PATH_MAX];
+
+    (void)snprintf(trust, sizeof(trust), "%s", registry_file(registry, "trust", "# nobody\n"));
+    assert_int_equal(chmod(registry->path, 0444), 0);
+    struct mount *mount = mount_with_lists(state, NULL, trust);
+    assert_false(catalog_is_writable(mount->catalog));
+    assert_false(catalog_trusts(mount->catalog, "lab"));
+    (void)registry_file(registry, "trust", "lab\n");
+    catalog_reload(mount->catalog);
+    assert_true(catalog_trusts(mount->catalog, "lab"));
+    (void)registry_file(registry, "trust", "a/b\n");
+    catalog_reload(mount->catalog);
+    assert_true(catalog_trusts(mount->catalog, "lab"));
+    assert_string_equal(mount_events(mount), ""); /* which it cannot write either */
+    mount_close(mount);
+}
+
 static void without_a_list_nothing_is_reloaded_and_nobody_trusted(void **state)
 {
     (void)state;
@@ -360,6 +381,7 @@ int main(void)
         EVENT_TEST(each_account_has_a_log_of_its_own),
         EVENT_TEST(a_list_that_was_changed_is_in_force_after_a_reload),
         EVENT_TEST(a_list_that_became_bad_leaves_the_old_one_in_force),
+        EVENT_TEST(a_mount_that_cannot_write_reads_its_lists_anew_as_well),
         EVENT_TEST(without_a_list_nothing_is_reloaded_and_nobody_trusted),
         EVENT_TEST(a_mount_cuts_its_own_log_to_the_last_lines),
         EVENT_TEST(a_log_that_another_mount_shows_is_not_cut_under_it),
@@ -369,5 +391,6 @@ int main(void)
         EVENT_TEST(a_registry_is_always_fresh),
     };
 
+    obey_file_modes();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
