@@ -220,8 +220,13 @@ static int take_account(struct reader *reader, const json_t *json)
                     &place);
     struct stage_spot spot = import_spot(&place);
     result = reader_account(reader, pin, &spot, &account, &listed);
-    if (result == 0 && listed == (int64_t)reader->file)
-        return reader_fault_element(reader, "account", 0, pin, "has a line in this file already");
+    if (result == 0 && listed == (int64_t)reader->file) {
+        result = reader_fault(reader, reader_offset(reader, "account", &item));
+        buffer_puts(import->error, "account: ");
+        import_quote(import, pin);
+        buffer_puts(import->error, " has a line in this file already");
+        return result;
+    }
     if (result == 0)
         result = statement_bind(list, "ii", account, (int64_t)reader->file);
     if (result == 0 && (sqlite3_bind_blob(list, 3, &spot, (int)sizeof(spot), SQLITE_STATIC) ||
