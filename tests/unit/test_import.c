@@ -93,8 +93,9 @@ static void a_wrong_member_is_pointed_at(void **state)
          "has a line in this file already"},
         {"{\"account\":\"bob\",\"mobile\":\"13800138000\"}", "\"mobile",
          "mobile number 13800138000 is another account's"},
-        {"{\"imageId\":\"img-1\",\"images\":[{\"imageId\":\"img-2\"}]}", "\"images",
-         "an image cannot hold a list of images"},
+        {"{\"imageId\":\"img-1\",\"images\":[{\"imageId\":\"img-2\",\"ownerPin\":\"me\",\"status\":"
+         "\"ready\"}]}",
+         "\"images", "an image cannot hold a list of images"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
