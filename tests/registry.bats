@@ -61,7 +61,7 @@ small_disk()
     assert_output --regexp '^imgshare [0-9]+\.[0-9]+\.[0-9]+$'
 }
 
-@test "a wrong call is refused with status 2, by the word that is wrong" {
+@test "a wrong call is refused by the word that is wrong" {
     refuse 2 'no command'
     refuse 2 'mount' mount
     refuse 2 '--verbose' --verbose
@@ -80,6 +80,19 @@ small_disk()
     refuse 2 'surplus' init new surplus
     assert_not_exists new
     refuse 2 '--limit' init new --limit
+    refuse 2 '--owner cannot be a pin' import --owner a/b registry images.json
+    refuse 2 '--svg takes no value' graph --svg=1 registry
+    refuse 2 'is missing' graph
+    for command in apply audit graph; do
+        refuse 2 '--bogus' $command --bogus
+        refuse 2 'one word too many' $command a b c
+    done
+    # Of these, 2 says that there is something to do.
+    for command in plan undo; do
+        refuse 1 'is missing' $command
+        refuse 1 '--bogus' $command --bogus
+        refuse 1 'one word too many' $command a b c
+    done
 }
 
 @test "a registry that is none is said by every command that reads one" {
