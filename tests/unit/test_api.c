@@ -193,8 +193,11 @@ static void each_error_of_the_documents_has_its_meaning(void **state)
         /* a word that is not known: the number counts */
         {CALL_SHARE, 401, "NEW", "no", API_REFUSED, "service-key"},
         {CALL_SHARE, 403, "NEW", "no", API_REFUSED, "service-forbidden"},
+        {CALL_SHARE, 409, "NEW", "no", API_AGAIN, "service-busy"},
         {CALL_SHARE, 418, "NEW", "no", API_REFUSED, "service-refused"},
         {CALL_SHARE, 429, "NEW", "no", API_RATE, "service-rate"},
+        {CALL_SHARE, 499, "NEW", "no", API_UNKNOWN, "service-failed"},
+        {CALL_SHARE, 501, "NEW", "no", API_REFUSED, "service-refused"},
         {CALL_SHARE, 503, "NEW", "no", API_AGAIN, "service-failed"},
         {CALL_SHARE, 599, "NEW", "no", API_UNKNOWN, "service-failed"},
         {CALL_SHARE, 40301, "NEW", "no", API_REFUSED, "service-forbidden"},

@@ -386,8 +386,19 @@ static void what_is_no_file_of_that_kind_is_told(void **state)
     assert_error(place, NULL, -EINVAL, "/.jdc/config: not a text: it holds a NUL");
     assert_error(place, "a-name-of-more-than-forty-nine-bytes-which-is-too-long", -EINVAL,
                  "49 bytes at most");
+    /* A file without an end, and a name of a profile that is as long. */
+    CLEANUP_FREE char *large = calloc(1, (64 << 10) + 1);
+    assert_non_null(large);
+    memset(large, 'x', 64 << 10);
+    put(place, ".jdc/config", large, 0600);
+    assert_error(place, NULL, -EFBIG, "/.jdc/config: File too large");
+    large[200] = '\0';
+    put(place, ".jdc/config", TWO_PROFILES, 0600);
+    put(place, ".jdc/current", large, 0600);
+    assert_error(place, NULL, -EINVAL, "/.jdc/current: the name of the profile is too long");
     obey_file_modes();
     put(place, ".jdc/config", TWO_PROFILES, 0000);
+    put(place, ".jdc/current", "default", 0600);
     assert_error(place, NULL, -EACCES, "/.jdc/config: Permission denied");
     assert_int_equal(chmod(path, 0600), 0);
 }
