@@ -2,7 +2,9 @@
  */
 #include "core/store/store.h"
 
+#include "core/store/backup.h"
 #include "core/store/create.h"
+#include "core/store/replica.h"
 #include "core/store/schema.h"
 #include "core/store/transaction.h"
 #include "tests/unit/support.h"
@@ -415,6 +417,56 @@ static void an_account_is_found_by_its_exact_pin(void **state)
     store_close(&store);
 }
 
+/* --- what is made of it, and what it is of --- */
+
+static bool always(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void a_backup_that_is_stopped_leaves_nothing(void **state)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(2 * PATH_MAX);
+    const struct registry *registry = *state;
+    const struct backup_options options = {.stop = always};
+    char copy[PATH_MAX + 8];
+    struct store store;
+
+    create_good(registry->path);
+    open_good(registry->path, &store);
+    /* Several steps long. */
+    assert_done(connection_exec(&store.connection,
+                                "INSERT INTO setting VALUES ('large', hex(zeroblob(8000000)))"));
+    int files = files_left(registry);
+    (void)snprintf(copy, sizeof(copy), "%s.copy", registry->path);
+    assert_refused(backup_run(&store, copy, &options, &error), "EINTR");
+    assert_string_equal(buffer_text(&error), "stopped by a signal");
+    assert_int_equal(files_left(registry), files);
+    store_close(&store);
+}
+
+static void a_replica_is_of_one_source_and_a_registry_is_none(void **state)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(2 * PATH_MAX);
+    const struct registry *registry = *state;
+    struct store store;
+    bool created = false;
+
+    assert_done(replica_open(registry->path, "cloud one", &store, &created, &error));
+    assert_true(created);
+    store_close(&store);
+    assert_refused(replica_open(registry->path, "cloud two", &store, &created, &error), "EINVAL");
+    assert_false(created);
+    assert_holds(buffer_text(&error), "is of cloud one, not of cloud two; use another state=");
+    assert_no_store(registry->path, "EINVAL", "the replica of a cloud, and no registry");
+    assert_int_equal(unlink(registry->path), 0);
+    create_good(registry->path);
+    buffer_clear(&error);
+    assert_refused(replica_open(registry->path, "cloud one", &store, &created, &error), "EINVAL");
+    assert_holds(buffer_text(&error), "is of a registry, not of cloud one");
+}
+
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
 
 int main(void)
@@ -443,6 +495,8 @@ int main(void)
         STORE_TEST(a_file_that_is_not_in_its_place_is_not_written_to),
         STORE_TEST(the_only_account_need_not_be_named),
         STORE_TEST(an_account_is_found_by_its_exact_pin),
+        STORE_TEST(a_backup_that_is_stopped_leaves_nothing),
+        STORE_TEST(a_replica_is_of_one_source_and_a_registry_is_none),
     };
 
     obey_file_modes();
