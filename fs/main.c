@@ -5,6 +5,7 @@
  * the store and the mount are all its own. The parent waits until the mount can be used, and says
  * by its exit status whether it can.
  */
+#include "core/rules/refusal.h"
 #include "fs/log.h"
 #include "fs/mountpoint.h"
 #include "fs/options.h"
@@ -13,10 +14,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <syslog.h>
+
+/* It fails only where a signal comes or another thread opens a file just then. */
+#define DUP_TRIES 10
 
 /* The child's way to tell its parent: one byte once the mount can be used. */
 struct readiness {
@@ -24,18 +29,26 @@ struct readiness {
     const char *mountpoint;
 };
 
-/* Leaves the terminal. Errors after this go to syslog. */
-static int detach(void)
+/* Leaves the terminal, apart from NULL_FD in the place of stderr: what fails up to the word to the
+ * parent can still be said there. */
+static int detach(int null_fd)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0)
+    if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
         return -errno;
-    (void)close(null);
     /* Not before it is mounted: a mount point of automount(8) or of a .automount unit lets the
      * process group of who mounts pass, and makes all others wait until something is mounted. */
     return setsid() < 0 ? -errno : 0;
+}
+
+/* A parent that was interrupted is gone: then nobody wants the mount. */
+static int tell_parent(int fd)
+{
+    ssize_t length = 0;
+
+    do
+        length = write(fd, "R", 1);
+    while (length < 0 && errno == EINTR);
+    return length == 1 ? 0 : -errno;
 }
 
 static int tell_ready(void *context)
@@ -44,14 +57,19 @@ static int tell_ready(void *context)
 
     if (readiness->fd < 0)
         return 0;
-    log_to_syslog(readiness->mountpoint);
-    int result = detach();
-    /* A parent that was interrupted is gone: then nobody wants the mount. */
-    if (result == 0 && write(readiness->fd, "R", 1) != 1)
-        result = -errno;
+    CLEANUP_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int result = null_fd < 0 ? -errno : detach(null_fd);
+    if (result == 0)
+        result = tell_parent(readiness->fd);
     (void)close(readiness->fd);
     readiness->fd = -1;
-    return result;
+    if (result < 0)
+        return result;
+    /* Errors after this go to syslog. The mount is promised by now, and stands without this. */
+    log_to_syslog(readiness->mountpoint);
+    for (int tries = 0; tries < DUP_TRIES && dup2(null_fd, STDERR_FILENO) < 0; tries++)
+        log_write(LOG_WARNING, "standard error stays open: %s", strerror(errno));
+    return 0;
 }
 
 static int run(const struct options *options, struct readiness *readiness)
@@ -63,7 +81,7 @@ static int run(const struct options *options, struct readiness *readiness)
     if (result == 0)
         result = session_run(options, tell_ready, readiness, &error, &busy);
     if (result < 0)
-        log_write(LOG_ERR, "%s", error.length ? buffer_text(&error) : strerror(-result));
+        log_write(LOG_ERR, "%s", error.length ? buffer_text(&error) : refusal_sentence(result));
     if (busy)
         _exit(result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -81,6 +99,10 @@ static int wait_for_child(pid_t child, int fd)
     while (length < 0 && errno == EINTR);
     if (length == 1)
         return EXIT_SUCCESS;
+    if (length < 0) { /* whether it can be used will never be known */
+        log_write(LOG_ERR, "pipe: %s", strerror(errno));
+        (void)kill(child, SIGTERM);
+    }
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return EXIT_FAILURE;

@@ -248,9 +248,9 @@ static void *poller_main(void *context)
         int64_t version = 0;
         uint64_t wakes = 0;
 
-        if (poll(&poll_fd, 1, POLL_MS) > 0 && read(notifier->wake_fd, &wakes, sizeof(wakes)) < 0 &&
-            errno != EAGAIN)
-            break;
+        /* Looked at in any case: what fails here may have been the news itself. */
+        if (poll(&poll_fd, 1, POLL_MS) > 0 && read(notifier->wake_fd, &wakes, sizeof(wakes)) < 0)
+            wakes = 0;
         if (mount_view(notifier->mount, &view) < 0)
             continue;
         /* The version is the connection's own: that of another one says nothing. */

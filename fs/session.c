@@ -26,6 +26,11 @@
 /* How long the end may take: design, two seconds with calls hung. */
 #define END_MS 1500
 
+/* An eventfd takes what is written unless a signal comes; a read of the device fails for good once the
+ * mount is gone. */
+#define EVENT_TRIES 10
+#define READ_TRIES 1000
+
 /* libfuse wakes no thread that reads requests; this does (no handler but an empty one). */
 #define WAKE_SIGNAL (SIGRTMIN + 5)
 
@@ -42,12 +47,29 @@ struct session {
     atomic_bool answered;
 };
 
+/* Somebody waits for it without end: a call that was interrupted is made again. */
 static void signal_event(int fd)
 {
     const uint64_t one = 1;
 
-    if (write(fd, &one, sizeof(one)) < 0)
-        log_write(LOG_ERR, "eventfd: %s", strerror(errno));
+    for (int tries = 0; tries < EVENT_TRIES; tries++)
+        if (write(fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
+            return;
+    log_write(LOG_ERR, "eventfd: %s", strerror(errno));
+}
+
+/* Whether RESULT, of reading a request, is a failure that may pass: memory ran out, or a signal came.
+ * FAILED counts those in a row. The kernel has told the caller of a request that was lost. */
+static bool may_pass(int result, int *failed)
+{
+    const struct timespec moment = {.tv_nsec = 1000000L};
+
+    if (result == -EINTR)
+        return true;
+    if (result >= 0 || ++*failed >= READ_TRIES)
+        return false;
+    (void)nanosleep(&moment, NULL);
+    return true;
 }
 
 static void *worker_main(void *context)
@@ -56,13 +78,16 @@ static void *worker_main(void *context)
     struct fuse_session *fuse = session->mount.session;
     struct fuse_buf buffer = {.mem = NULL};
 
+    int failed = 0;
+
     mount_open_view(&session->mount);
     while (!fuse_session_exited(fuse)) {
         int received = fuse_session_receive_buf(fuse, &buffer);
-        if (received == -EINTR)
+        if (may_pass(received, &failed))
             continue;
         if (received <= 0)
             break;
+        failed = 0;
         fuse_session_process_buf(fuse, &buffer);
         if (!atomic_exchange(&session->answered, true))
             signal_event(session->first_fd); /* that was INIT: the kernel lets callers in now */
@@ -190,6 +215,8 @@ static void reload(struct session *session)
         refresh->all = true;
         refresh->done = refresh_done;
         catalog_refresh(session->catalog, refresh);
+    } else {
+        log_write(LOG_WARNING, "refresh: %s", strerror(ENOMEM));
     }
     notifier_wake(session->mount.notifier);
 }
@@ -226,11 +253,13 @@ static int serve(struct session *session, int signal_fd, int (*ready)(void *cont
         {.fd = session->first_fd, .events = POLLIN},
     };
 
+    const struct timespec moment = {.tv_nsec = 1000000L};
+
     for (;;) {
+        /* What can fail here is memory, and it passes: the mount does not end for it. */
         if (poll(fds, 3, -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            return -errno;
+            (void)nanosleep(&moment, NULL);
+            continue;
         }
         if (fds[2].revents & POLLIN) {
             fds[2].fd = -1;
@@ -280,12 +309,13 @@ static void close_fds(struct session *session, int signal_fd)
 static int run_mounted(struct session *session, int signal_fd, int (*ready)(void *context),
                        void *context, struct buffer *error, bool *busy)
 {
+    const struct options *options = session->options;
     int result = notifier_start(&session->mount, &session->mount.notifier);
 
     if (result == 0)
         result = start_workers(session);
     if (result < 0)
-        buffer_printf(error, "threads: %s", strerror(-result));
+        buffer_printf(error, "%s: cannot be served: %s", options->source, refusal_sentence(result));
     else
         result = serve(session, signal_fd, ready, context);
 
@@ -295,7 +325,7 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
     /* Unmounting closes the descriptor that workers read from: they go first. */
     *busy = !end_workers(session);
     fuse_session_unmount(session->mount.session);
-    log_write(LOG_INFO, "unmounted %s", session->options->mountpoint);
+    log_write(LOG_INFO, "unmounted %s", options->mountpoint);
     if (*busy)
         return result;
     notifier_stop(STEAL(session->mount.notifier));
@@ -344,11 +374,11 @@ int session_run(const struct options *options, int (*ready)(void *context), void
         service_find(&session->service);
     log_take_fuse();
     session->first_fd = eventfd(0, EFD_CLOEXEC);
-    session->ended_fd = eventfd(0, EFD_CLOEXEC);
-    int signal_fd = open_signals();
-    int result = session->first_fd < 0 || session->ended_fd < 0 ? -EMFILE
-                 : signal_fd < 0                                ? signal_fd
-                                                                : 0;
+    session->ended_fd = session->first_fd < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
+    int signal_fd = session->ended_fd < 0 ? -errno : open_signals();
+    int result = signal_fd < 0 ? signal_fd : 0;
+    if (result < 0)
+        buffer_printf(error, "events and signals: %s", strerror(-result));
     if (result == 0)
         result = catalog_open(&wanted, error, &session->catalog);
     if (warnings.length > 0)

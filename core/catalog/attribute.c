@@ -118,7 +118,7 @@ static int format_shareable(struct attribute_image *image, const char *member, s
     (void)member;
     if (result == 0)
         buffer_puts(out, "yes");
-    else if (row)
+    else if (row && !refusal_is_fault(row->refusal)) /* then nobody knows */
         buffer_printf(out, "no: %s: %s", row->error_name, row->sentence);
     else
         return result;

@@ -373,12 +373,16 @@ void catalog_record_refused(struct catalog *catalog, struct connection *connecti
     /* Its log lies where the file was, and belongs to the file that has come there. */
     if (row && row->refusal == REFUSAL_STORE_REPLACED)
         return;
-    int written = 0;
-    if (fold_admit(&catalog->fold, key, now, &event.repeated))
-        written = catalog_record(catalog, connection, &event);
-    if (written == 0 && has_image && row)
-        written = write_refusal(connection, catalog->account, image.row, now, change->verb,
-                                change->name, row->code);
+    /* It may share a transaction with what others were granted, of which nothing must be lost. */
+    int written = write_part_begin(connection);
+    if (written == 0) {
+        if (fold_admit(&catalog->fold, key, now, &event.repeated))
+            written = catalog_record(catalog, connection, &event);
+        if (written == 0 && has_image && row)
+            written = write_refusal(connection, catalog->account, image.row, now, change->verb,
+                                    change->name, row->code);
+        written = write_part_end(connection, written);
+    }
     if (written < 0)
         catalog_note_error(catalog, written);
 }

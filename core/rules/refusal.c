@@ -178,3 +178,10 @@ const char *refusal_sentence(int result)
 
     return row ? row->sentence : strerrordesc_np(-result);
 }
+
+bool refusal_is_fault(enum refusal refusal)
+{
+    return refusal == REFUSAL_STORE_FULL || refusal == REFUSAL_STORE_DAMAGED ||
+           refusal == REFUSAL_STORE_REPLACED || refusal == REFUSAL_STORE_LOCKED ||
+           refusal == REFUSAL_INTERRUPTED;
+}

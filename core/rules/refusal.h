@@ -12,6 +12,7 @@
 #ifndef CORE_RULES_REFUSAL_H
 #define CORE_RULES_REFUSAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum refusal {
@@ -110,6 +111,9 @@ int refusal_errno(int result);
 
 /* The sentence of that row, or of the system for a plain errno. Static. */
 const char *refusal_sentence(int result);
+
+/* Whether REFUSAL says that the store could not be asked, and nothing of the rules. */
+bool refusal_is_fault(enum refusal refusal);
 
 /* The row for RESULT, or NULL where it is 0 or a plain errno. */
 const struct refusal_row *refusal_of(int result);

@@ -105,6 +105,15 @@ int connection_exec(struct connection *connection, const char *sql)
     return rc == SQLITE_OK ? 0 : connection_error(connection, rc);
 }
 
+/* It allocates, and may fail for that: then the transaction, and the lock, would last. */
+#define ROLLBACK_TRIES 3
+
+void connection_rollback(struct connection *connection)
+{
+    for (int tries = 0; tries < ROLLBACK_TRIES && !sqlite3_get_autocommit(connection->db); tries++)
+        (void)sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 const char *connection_message(const struct connection *connection)
 {
     return sqlite3_errmsg(connection->db);

@@ -39,6 +39,9 @@ int connection_open(struct connection *connection, const char *path, enum connec
 
 void connection_close(struct connection *connection);
 
+/* Ends the transaction that there may be, without what it wrote. */
+void connection_rollback(struct connection *connection);
+
 /* Runs SQL that returns no rows. Returns 0 or a negative refusal/errno. */
 int connection_exec(struct connection *connection, const char *sql) MUST_CHECK;
 

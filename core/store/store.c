@@ -40,12 +40,22 @@ bool store_has_log(const char *path)
     return buffer_failed(&log) || (stat(buffer_text(&log), &status) == 0 && status.st_size > 0);
 }
 
-/* Whether the file and its directory can be written by this process. */
-static bool is_writable(const char *path)
+/* Whether the file and its directory can be written by this process: 0, or a negative errno. */
+static int check_writable(const char *path)
 {
     CLEANUP_FREE char *copy = strdup(path);
 
-    return copy && access(path, W_OK) == 0 && access(dirname(copy), W_OK | X_OK) == 0;
+    if (!copy)
+        return -ENOMEM;
+    return access(path, W_OK) == 0 && access(dirname(copy), W_OK | X_OK) == 0 ? 0 : -errno;
+}
+
+/* Whether RESULT passes: a mount that fails can be made again, one that is read-only for a moment's
+ * shortage stays so. */
+static bool passes(int result)
+{
+    return result == -ENOMEM || result == -EMFILE || result == -ENFILE || result == -EINTR ||
+           result == -ETIMEDOUT;
 }
 
 static int check_file(const char *path, struct buffer *error)
@@ -96,12 +106,14 @@ static int open_mode(struct store *store, enum connection_mode mode, struct buff
 static int open_best(struct store *store, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer second = BUFFER_INIT(4096);
-    int result = -EACCES;
+    int result = check_writable(store->path);
 
-    if (is_writable(store->path)) {
+    if (passes(result))
+        return fail(error, result, store->path, "");
+    if (result == 0) {
         result = open_mode(store, CONNECTION_READ_WRITE, error);
         /* No other way of opening mends a file that is of another kind. */
-        if (result == 0 || result == -EINVAL)
+        if (result == 0 || result == -EINVAL || passes(result))
             return result;
     }
     /* A reader makes side files and cannot remove them: not where it would read damage, too. */

@@ -28,9 +28,7 @@ int transaction_begin(struct store *store, struct connection *connection,
 
 void transaction_abort(struct store *store, struct connection *connection)
 {
-    /* What fails here has been rolled back by SQLite itself. */
-    if (!sqlite3_get_autocommit(connection->db))
-        (void)sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    connection_rollback(connection);
     lock_release(store->lock_fd);
 }
 
@@ -54,9 +52,7 @@ int snapshot_begin(struct connection *connection)
 
 void snapshot_end(struct connection *connection)
 {
-    /* It only read: there is nothing that could be lost. */
-    if (!sqlite3_get_autocommit(connection->db))
-        (void)sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
+    connection_rollback(connection); /* it only read: there is nothing that could be lost */
 }
 
 int store_explain(const struct store *store, const struct connection *connection, int result,

@@ -119,6 +119,23 @@ int write_event(struct connection *connection, int64_t account, int64_t now, con
     return statement_run(connection, STATEMENT_EVENT_ADD, "iiit", account, start, now, line);
 }
 
+int write_part_begin(struct connection *connection)
+{
+    return statement_run(connection, STATEMENT_SAVEPOINT, "");
+}
+
+int write_part_end(struct connection *connection, int result)
+{
+    int undone = result < 0 ? statement_run(connection, STATEMENT_ROLLBACK_TO, "") : 0;
+    int released = statement_run(connection, STATEMENT_RELEASE, "");
+
+    if (undone == 0 && released == 0)
+        return result;
+    /* Half of it may be left: nothing of the transaction must be. */
+    connection_rollback(connection);
+    return result < 0 ? result : released;
+}
+
 int write_trim_events(struct connection *connection, int64_t account, int64_t lines)
 {
     return statement_run(connection, STATEMENT_EVENTS_TRIM, "ii", account, lines - 1);

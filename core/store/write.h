@@ -52,6 +52,12 @@ int write_refusal(struct connection *connection, int64_t account, int64_t image,
 int write_event(struct connection *connection, int64_t account, int64_t now,
                 const char *line) MUST_CHECK;
 
+/* What is written between the two is made as a whole or not at all, inside a transaction that goes
+ * on: RESULT says which. Returns it, or why it could not be made. Where it could not be undone
+ * either, the whole transaction is. */
+int write_part_begin(struct connection *connection) MUST_CHECK;
+int write_part_end(struct connection *connection, int result) MUST_CHECK;
+
 /* Keeps the last LINES lines of ACCOUNT's event log. Only where no mount of the account can be
  * reading it: offsets must not move under a reader. */
 int write_trim_events(struct connection *connection, int64_t account, int64_t lines) MUST_CHECK;

@@ -27,6 +27,7 @@ struct writer {
     struct connection *connection;
     int lock_fd;
     int64_t trimmed_ns;
+    bool relaxed; /* commits may return before the disk has them */
 };
 
 int writer_new(struct connection *connection, int lock_fd, struct writer **out)
@@ -134,13 +135,6 @@ static bool batch_given_up(void *context)
     return !batch->jobs;
 }
 
-static void rollback(struct connection *connection)
-{
-    /* What fails here has been rolled back by SQLite itself. */
-    if (!sqlite3_get_autocommit(connection->db))
-        (void)sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
-}
-
 /* Runs one job in a savepoint of its own. Returns false if the whole transaction is lost. */
 static bool run_job(struct connection *connection, struct job *job, int64_t now)
 {
@@ -164,35 +158,41 @@ static void record_refused(struct connection *connection, struct job *jobs, int6
             job->record(job, connection, now);
 }
 
-/* Lets commits return before (NORMAL), or once (FULL), the disk has them. Outside a transaction. */
-static int set_lazy(struct connection *connection, bool lazy)
+/* Lets commits return before (NORMAL), or once (FULL), the disk has them. Outside a transaction.
+ * Where going back fails, the next batch tries before it begins: without the fsync no promise could
+ * be kept. */
+static int set_relaxed(struct writer *writer, bool relaxed)
 {
-    return connection_exec(connection,
-                           lazy ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+    if (writer->relaxed == relaxed)
+        return 0;
+    int result = connection_exec(
+        writer->connection, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+    writer->relaxed = relaxed || result < 0;
+    return result;
 }
 
 /* Commits events of refused jobs without waiting for the disk. Whether that works does not matter
  * to the jobs: they were refused either way. */
-static void commit_refused(struct connection *connection, struct job *jobs, int64_t now)
+static void commit_refused(struct writer *writer, struct job *jobs, int64_t now)
 {
-    if (set_lazy(connection, true) == 0 && statement_run(connection, STATEMENT_BEGIN, "") == 0) {
+    struct connection *connection = writer->connection;
+
+    if (set_relaxed(writer, true) == 0 && statement_run(connection, STATEMENT_BEGIN, "") == 0) {
         record_refused(connection, jobs, now);
         if (statement_run(connection, STATEMENT_COMMIT, "") < 0)
-            rollback(connection);
+            connection_rollback(connection);
     }
-    /* Without the fsync of later commits no promise could be kept. */
-    if (set_lazy(connection, false) < 0)
-        rollback(connection);
+    (void)set_relaxed(writer, false);
 }
 
 /* Nothing of the batch was made. What can still be written down, is. */
-static void fail_all(struct connection *connection, struct job *jobs, int64_t now, int result)
+static void fail_all(struct writer *writer, struct job *jobs, int64_t now, int result)
 {
-    rollback(connection);
+    connection_rollback(writer->connection);
     for (struct job *job = jobs; job; job = job->next)
         if (job->result >= 0)
             job->result = result;
-    commit_refused(connection, jobs, now);
+    commit_refused(writer, jobs, now);
 }
 
 /* Runs JOBS under the lock and leaves each one's result in it. */
@@ -203,28 +203,28 @@ static void commit_batch(struct writer *writer, struct job *jobs)
     bool changed = false;
     bool lazy = true;
 
+    connection_rollback(connection); /* there is nothing, unless it failed the last time */
     for (struct job *job = jobs; job; job = job->next)
         lazy = lazy && job->lazy;
     int result = connection_has_moved(connection) ? -REFUSAL_STORE_REPLACED
-                 : lazy                           ? set_lazy(connection, true)
-                                                  : 0;
+                                                  : set_relaxed(writer, lazy);
     if (result == 0)
         result = statement_run(connection, STATEMENT_BEGIN, "");
     if (result < 0) {
-        fail_all(connection, jobs, now, result);
+        fail_all(writer, jobs, now, result);
         return;
     }
     for (struct job *job = jobs; job; job = job->next) {
         if (!run_job(connection, job, now)) {
             result = job->result < 0 ? job->result : -REFUSAL_STORE_DAMAGED;
-            fail_all(connection, jobs, now, result);
+            fail_all(writer, jobs, now, result);
             return;
         }
         changed = changed || job->result == 0;
     }
     if (!changed) {
-        rollback(connection);
-        commit_refused(connection, jobs, now);
+        connection_rollback(connection);
+        commit_refused(writer, jobs, now);
         return;
     }
     record_refused(connection, jobs, now);
@@ -237,9 +237,9 @@ static void commit_batch(struct writer *writer, struct job *jobs)
                  ? -REFUSAL_STORE_FULL
                  : statement_run(connection, STATEMENT_COMMIT, "");
     if (result < 0)
-        fail_all(connection, jobs, now, result); /* ends with FULL */
-    else if (lazy && set_lazy(connection, false) < 0)
-        rollback(connection);
+        fail_all(writer, jobs, now, result); /* ends with FULL */
+    else
+        (void)set_relaxed(writer, false);
 }
 
 static void run_batch(struct writer *writer, struct job *jobs)
