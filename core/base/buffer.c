@@ -59,6 +59,12 @@ void buffer_add(struct buffer *buffer, const char *text, size_t length)
     buffer->text[buffer->length] = '\0';
 }
 
+void buffer_append(struct buffer *buffer, const struct buffer *other)
+{
+    buffer_add(buffer, buffer_text(other), other->length);
+    buffer->failed = buffer->failed || other->failed;
+}
+
 void buffer_puts(struct buffer *buffer, const char *text)
 {
     buffer_add(buffer, text, strlen(text));

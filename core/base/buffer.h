@@ -39,6 +39,9 @@ void buffer_add(struct buffer *buffer, const char *text, size_t length);
 /* Appends a C string. */
 void buffer_puts(struct buffer *buffer, const char *text);
 
+/* Appends what OTHER holds. What was lost there is lost here. */
+void buffer_append(struct buffer *buffer, const struct buffer *other);
+
 /* Appends formatted text. */
 void buffer_printf(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 

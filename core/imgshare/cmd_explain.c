@@ -92,6 +92,7 @@ static void add_row(struct buffer *out, const struct refusal_row *row)
     add_wrapped(out, row->sentence, 4);
     buffer_printf(&text, "What to do: %s.", row->remedy);
     add_wrapped(out, buffer_text(&text), 4);
+    out->failed = out->failed || buffer_failed(&text);
 }
 
 /* The errno of the name or number WORD, 0 if it is none. */
@@ -177,6 +178,10 @@ static int run(const struct command *command, int argc, char **argv)
         status = explain_path(word, &out, &error) < 0 ? command_failed(&error) : STATUS_OK;
     else
         status = explain_word(command, word, &out);
+    if (buffer_failed(&out)) { /* half of it may say the opposite */
+        (void)fprintf(stderr, "imgshare: %s\n", strerrordesc_np(ENOMEM));
+        return STATUS_FAILED;
+    }
     (void)fputs(buffer_text(&out), stdout);
     return status;
 }

@@ -156,7 +156,7 @@ static int add_last_refusal(struct place *place, struct view *view, int64_t imag
         explain_result(&text, -(int)row->refusal);
     }
     buffer_puts(&text, "\n");
-    buffer_puts(place->out, buffer_text(&text));
+    buffer_append(place->out, &text);
     return 0;
 }
 
@@ -201,7 +201,7 @@ static void add_outcome(struct place *place, const char *verb, int result, const
         text_escape(&text, place->parts[3]);
     }
     buffer_puts(&text, "\n");
-    buffer_puts(place->out, buffer_text(&text));
+    buffer_append(place->out, &text);
 }
 
 static void add_away(const struct place *place)
@@ -237,7 +237,7 @@ static void add_cloud(struct place *place, struct catalog *catalog, struct view 
                                "with one more, the cloud decides then.\n");
         }
     }
-    buffer_puts(place->out, buffer_text(&text));
+    buffer_append(place->out, &text);
 }
 
 /* A line "unsettled_share: IMAGE PIN since TIME" of the file status, from IMAGE on. */
@@ -257,6 +257,14 @@ static int add_unsettled(const char *rest, void *context)
     return 0;
 }
 
+/* Whether RESULT is no decision, but says that none could be made. */
+static bool is_undecided(int result)
+{
+    const struct refusal_row *row = refusal_of(result);
+
+    return result < 0 && (!row || refusal_is_fault(row->refusal));
+}
+
 static int explain_share(struct place *place, struct catalog *catalog, struct view *view,
                          int64_t image)
 {
@@ -269,6 +277,8 @@ static int explain_share(struct place *place, struct catalog *catalog, struct vi
         return shared;
     if (shared == -ENOENT) {
         int result = decide(place, catalog, image, CHANGE_SHARE, &share);
+        if (is_undecided(result))
+            return result;
         add_outcome(place, "touch", result,
                     is_cloud(place) ? "would ask the cloud to share " : "would share ");
         if (place->allow[0])
@@ -283,6 +293,8 @@ static int explain_share(struct place *place, struct catalog *catalog, struct vi
     char time[TEXT_TIME_SIZE];
     text_time(entry.created_ns, 0, time);
     int result = decide(place, catalog, image, CHANGE_CANCEL, &cancel);
+    if (is_undecided(result))
+        return result;
     const char *cancels = is_cloud(place) ? ", rm asks the cloud to cancel it" : ", rm cancels it";
     text_escape(place->out, place->parts[3]);
     buffer_printf(place->out, " has it since %s: touch changes nothing%s\n", time,
@@ -306,6 +318,8 @@ static int explain_image(struct place *place, struct catalog *catalog, struct vi
     buffer_printf(&text, "%s: an image of ", record.id);
     text_escape(&text, record.owner);
     result = decide_image(catalog, view, &record);
+    if (is_undecided(result))
+        return result;
     if (result < 0) {
         buffer_puts(&text, " that cannot be shared: ");
         explain_result(&text, result);
@@ -315,7 +329,7 @@ static int explain_image(struct place *place, struct catalog *catalog, struct vi
         buffer_printf(&text, "/private/%s/shares/PIN", record.id);
     }
     buffer_puts(&text, "\n");
-    buffer_puts(place->out, buffer_text(&text));
+    buffer_append(place->out, &text);
     if (is_cloud(place))
         add_away(place);
     return 0;
@@ -351,14 +365,19 @@ static int explain_stored(struct place *place, struct catalog *catalog)
     return -refusal_errno(result);
 }
 
-/* The same by what the mount itself says: the registry, or the replica, cannot be read by this user.
- */
-static void explain_shown(struct place *place)
+/* The same by what the mount itself says: the registry, or the replica, cannot be read by this user, or
+ * for the reason WHY. */
+static void explain_shown(struct place *place, int result, const struct buffer *why)
 {
     static const char *const names[] = {"shareable", "last_refusal"};
 
-    text_escape(place->out, is_cloud(place) ? place->replica : place->mount->source);
-    buffer_puts(place->out, ": this user cannot read it; what the mount itself says:\n");
+    if (result == -EACCES || result == -EPERM) {
+        text_escape(place->out, is_cloud(place) ? place->replica : place->mount->source);
+        buffer_puts(place->out, ": this user cannot read it");
+    } else {
+        buffer_append(place->out, why);
+    }
+    buffer_puts(place->out, "; what the mount itself says:\n");
     add_away(place);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         CLEANUP_BUFFER struct buffer file = BUFFER_INIT(4096);
@@ -371,7 +390,7 @@ static void explain_shown(struct place *place)
         buffer_printf(&text, "%s: ", names[i]);
         text_escape(&text, content);
         buffer_puts(&text, "\n");
-        buffer_puts(place->out, buffer_text(&text));
+        buffer_append(place->out, &text);
     }
 }
 
@@ -403,8 +422,11 @@ static int explain_place(struct place *place)
         .no_cancel = place->no_cancel,
     };
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
-    if (catalog_open(&options, &error, &catalog) < 0) {
-        explain_shown(place);
+    result = catalog_open(&options, &error, &catalog);
+    if (result == -ENOMEM)
+        return result;
+    if (result < 0) {
+        explain_shown(place, result, &error);
         return 0;
     }
     result = explain_stored(place, catalog);

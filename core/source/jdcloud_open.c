@@ -85,7 +85,7 @@ static int find_account(struct jdcloud *cloud, struct store *store, struct buffe
     int result = replica_setting(connection, "pin", known);
 
     if (result < 0) {
-        buffer_printf(error, "%s: %s", store->path, connection_message(connection));
+        buffer_printf(error, "%s: %s", store->path, connection_message(connection, result));
         return -refusal_errno(result);
     }
     const char *wanted = catalog->options.account;
@@ -104,7 +104,7 @@ static int find_account(struct jdcloud *cloud, struct store *store, struct buffe
         if (result == 0)
             result = replica_set(connection, "pin", known);
         if (result < 0)
-            buffer_printf(error, "%s: %s", store->path, connection_message(connection));
+            buffer_printf(error, "%s: %s", store->path, connection_message(connection, result));
     } else {
         return store_account(store, known, &catalog->account, catalog->pin, error);
     }
@@ -127,7 +127,7 @@ static int recall(struct jdcloud *cloud, struct store *store, struct buffer *err
     if (result == 0)
         result = journal_count_unknown(connection, &cloud->unknown);
     if (result < 0)
-        buffer_printf(error, "%s: %s", store->path, connection_message(connection));
+        buffer_printf(error, "%s: %s", store->path, connection_message(connection, result));
     return -refusal_errno(result);
 }
 

@@ -48,7 +48,7 @@ static void find_breaches(struct checker *checker, const char *sql, int64_t valu
         add_breach(checker, statement_text(query, 0));
     if (result < 0) {
         CLEANUP_BUFFER struct buffer text = BUFFER_INIT(4096);
-        buffer_printf(&text, "cannot be read: %s", sqlite3_errmsg(checker->connection->db));
+        buffer_printf(&text, "cannot be read: %s", connection_message(checker->connection, result));
         add_breach(checker, buffer_text(&text));
     }
 }

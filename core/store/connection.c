@@ -45,8 +45,14 @@ int connection_open(struct connection *connection, const char *path, enum connec
         rc = sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(connection->db, buffer_text(&pragmas), NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK && (mode != CONNECTION_READ_WRITE ||
+                            sqlite3_db_readonly(connection->db, "main") == 0))
         return 0;
+    if (rc == SQLITE_OK) { /* SQLite goes on without writing, and does not say so */
+        buffer_printf(error, "%s: cannot be opened for writing", path);
+        connection_close(connection);
+        return -EROFS;
+    }
 
     int result = connection->db ? connection_error(connection, rc) : -ENOMEM;
     if (rc == SQLITE_NOTADB) {
@@ -114,9 +120,12 @@ void connection_rollback(struct connection *connection)
         (void)sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-const char *connection_message(const struct connection *connection)
+const char *connection_message(const struct connection *connection, int result)
 {
-    return sqlite3_errmsg(connection->db);
+    int rc = sqlite3_errcode(connection->db);
+    bool knows = rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
+
+    return knows ? sqlite3_errmsg(connection->db) : refusal_sentence(result);
 }
 
 sqlite3_stmt *statement_use(struct connection *connection, enum statement statement)

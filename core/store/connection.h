@@ -52,8 +52,9 @@ bool connection_has_moved(const struct connection *connection);
  * -REFUSAL_STORE_DAMAGED, -REFUSAL_READ_ONLY, or -ENOMEM. */
 int connection_error(const struct connection *connection, int rc);
 
-/* SQLite's own words for what failed last, valid until the connection is used again. */
-const char *connection_message(const struct connection *connection);
+/* SQLite's own words for what failed last, valid until the connection is used again; where it has
+ * none, those of RESULT. */
+const char *connection_message(const struct connection *connection, int result);
 
 /* The prepared statement, ready to be bound; NULL where it cannot be prepared (the reason is the
  * connection's, see statement_error()). Owned by the connection. */

@@ -143,7 +143,7 @@ int import_stage_failed(struct import *import, int result)
     else if (row)
         buffer_printf(import->error,
                       "cannot work on temporary files or on %s: %s; nothing was changed",
-                      import->store->path, sqlite3_errmsg(import->connection.db));
+                      import->store->path, connection_message(&import->connection, result));
     else
         buffer_printf(import->error, "%s; nothing was changed", strerrordesc_np(-result));
     return -refusal_errno(result);

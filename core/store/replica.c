@@ -15,7 +15,7 @@
 static int describe(struct store *store, int result, struct buffer *error)
 {
     if (error->length == 0)
-        buffer_printf(error, "%s: %s", store->path, connection_message(&store->connection));
+        buffer_printf(error, "%s: %s", store->path, connection_message(&store->connection, result));
     return -refusal_errno(result);
 }
 

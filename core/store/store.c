@@ -21,7 +21,7 @@ static int fail(struct buffer *error, int result, const char *path, const char *
 
 void store_remove(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "-lock"};
 
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         CLEANUP_BUFFER struct buffer name = BUFFER_INIT(1 << 16);
@@ -161,7 +161,7 @@ int store_open(const char *path, struct store *store, struct buffer *error)
     if (result == 0)
         return 0;
     buffer_printf(error, "%s: %s", path,
-                  result < 0 ? connection_message(&store->connection)
+                  result < 0 ? connection_message(&store->connection, result)
                              : "the replica of a cloud, and no registry: mount its source instead");
     store_close(store);
     return result < 0 ? -refusal_errno(result) : -EINVAL;
@@ -179,7 +179,7 @@ void store_close(struct store *store)
 
 static int storage_error(struct store *store, int result, struct buffer *error)
 {
-    buffer_printf(error, "%s: %s", store->path, sqlite3_errmsg(store->connection.db));
+    buffer_printf(error, "%s: %s", store->path, connection_message(&store->connection, result));
     return -refusal_errno(result);
 }
 

@@ -70,8 +70,9 @@ int store_explain(const struct store *store, const struct connection *connection
         return -row->error;
     }
     buffer_puts(error, row->sentence);
-    if (row->refusal == REFUSAL_STORE_DAMAGED)
-        buffer_printf(error, " (%s)", sqlite3_errmsg(connection->db));
+    const char *words = connection_message(connection, result);
+    if (row->refusal == REFUSAL_STORE_DAMAGED && words != row->sentence)
+        buffer_printf(error, " (%s)", words);
     buffer_printf(error, "; %s", row->remedy);
     return -row->error;
 }

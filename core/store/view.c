@@ -55,7 +55,7 @@ static int open_unlocked(struct view *view, struct view_look look, struct buffer
         return result;
     result = connection_exec(&connection, "SELECT 1 FROM setting LIMIT 1"); /* reads the file */
     if (result < 0)
-        buffer_printf(error, "%s: %s", view->path, connection_message(&connection));
+        buffer_printf(error, "%s: %s", view->path, connection_message(&connection, result));
     else if (view->connection.db) /* may be another registry, where the row is somebody else's */
         result = check_account(view, &connection);
     if (result < 0) {
