@@ -58,7 +58,8 @@ static int find_events_base(struct catalog *catalog, struct buffer *error)
         return result;
     result = view_events_begin(&view, &catalog->events_base);
     if (result < 0)
-        buffer_printf(error, "%s: %s", catalog->store.path, connection_message(&view.connection, result));
+        buffer_printf(error, "%s: %s", catalog->store.path,
+                      connection_message(&view.connection, result));
     view_close(&view);
     return -refusal_errno(result);
 }

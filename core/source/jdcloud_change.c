@@ -336,7 +336,13 @@ static void settle_done(struct job *job, int result)
     struct operation *operation = of_job(job);
     struct jdcloud *cloud = operation->cloud;
 
-    /* What the store could not take, the next list of the members brings. */
+    /* What fails once may work the next moment. What the store cannot take at all, the next list of
+     * the members brings. */
+    if (result < 0 && !operation->settled_again) {
+        operation->settled_again = true;
+        writer_submit(cloud->catalog->writer, &operation->job);
+        return;
+    }
     if (result < 0)
         catalog_note_error(cloud->catalog, result);
     if (operation->result == -REFUSAL_IMAGE_LIMIT)

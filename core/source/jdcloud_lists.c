@@ -20,6 +20,7 @@
 #include <string.h>
 
 /* A list that says that it has more pages is not believed. */
+#define RETRY_MS 5000 /* a list that the store could not take is asked for again */
 #define PAGES_MAX 10000
 
 #define ROWS 256
@@ -250,6 +251,14 @@ static void drop_pages(struct listing *list)
     list->pages = 0;
 }
 
+/* Whether RESULT is a failure of this machine, and none of the cloud's. */
+static bool is_ours(int result)
+{
+    const struct refusal_row *row = refusal_of(result);
+
+    return row ? refusal_is_fault(row->refusal) : result == -ENOMEM;
+}
+
 /* The end of a list: who waited hears RESULT; who wants a newer one asks anew. */
 static void end_list(struct listing *list, int result)
 {
@@ -264,6 +273,9 @@ static void end_list(struct listing *list, int result)
         list->failed = result < 0 && result != -REFUSAL_INTERRUPTED ? result : 0;
         if (result == 0)
             list->confirmed_ns = list->began_ns;
+        /* It is here that something failed: that passes sooner than a list gets old. */
+        if (is_ours(result) && cloud->refresh_ms > RETRY_MS)
+            list->started_ms = clock_now_ms() + RETRY_MS - cloud->refresh_ms;
         jdcloud_look_after(cloud, 0); /* what it says of shares, or could not say */
         waiters = STEAL(list->waiters);
         next = STEAL(list->next_waiters);

@@ -79,6 +79,7 @@ struct operation {
     int64_t journal;     /* row, 0 before it is written; set under the mutex */
     int64_t opposite_ns; /* when the last opposite change of its pin was made here, 0 = unknown */
     bool blocked;
+    bool settled_again;
     bool made;
     int result;
     char id[VIEW_NAME_SIZE]; /* of the image */

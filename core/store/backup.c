@@ -66,9 +66,10 @@ static int write_copy(struct store *store, const char *partial,
     const struct refusal_row *row = refusal_of(result);
     if (result == -EINTR)
         buffer_puts(error, "stopped by a signal");
-    else if (row && row->refusal == REFUSAL_STORE_FULL)
-        (void)fail(error, partial, -ENOSPC);
-    else if (result < 0)
+    else if (row && row->refusal == REFUSAL_STORE_FULL) {
+        text_escape(error, partial);
+        buffer_printf(error, ": %s; make room there, or back up to another place", row->sentence);
+    } else if (result < 0)
         (void)store_explain(store, source, result, error);
     connection_close(&target);
     return -refusal_errno(result);

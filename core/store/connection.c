@@ -45,8 +45,8 @@ int connection_open(struct connection *connection, const char *path, enum connec
         rc = sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(connection->db, buffer_text(&pragmas), NULL, NULL, NULL);
-    if (rc == SQLITE_OK && (mode != CONNECTION_READ_WRITE ||
-                            sqlite3_db_readonly(connection->db, "main") == 0))
+    if (rc == SQLITE_OK &&
+        (mode != CONNECTION_READ_WRITE || sqlite3_db_readonly(connection->db, "main") == 0))
         return 0;
     if (rc == SQLITE_OK) { /* SQLite goes on without writing, and does not say so */
         buffer_printf(error, "%s: cannot be opened for writing", path);
@@ -60,7 +60,9 @@ int connection_open(struct connection *connection, const char *path, enum connec
         result = -EINVAL;
     } else {
         buffer_printf(error, "%s: %s", path,
-                      connection->db ? sqlite3_errmsg(connection->db) : sqlite3_errstr(rc));
+                      connection->db && sqlite3_errcode(connection->db) != SQLITE_OK
+                          ? sqlite3_errmsg(connection->db)
+                          : sqlite3_errstr(rc));
         if ((rc & 0xff) == SQLITE_CORRUPT)
             buffer_puts(error, "; restore a backup");
     }

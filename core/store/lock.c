@@ -76,7 +76,7 @@ int lock_acquire(int fd, int wait_ms, bool (*give_up)(void *context), void *cont
 {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
-    if (errno != EWOULDBLOCK)
+    if (errno != EWOULDBLOCK && errno != EINTR)
         return -errno;
     if (wait_ms <= 0) /* a timer of 0 would never ring */
         return -ETIMEDOUT;

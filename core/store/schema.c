@@ -169,10 +169,23 @@ static int damaged(sqlite3 *db, int rc, const char *path, struct buffer *error)
         buffer_printf(error, "%s: not a registry: it is no SQLite file", path);
         return -EINVAL;
     }
-    buffer_printf(error, "%s: %s", path, sqlite3_errmsg(db));
-    if (rc == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_CORRUPT)
+    buffer_printf(error, "%s: %s", path,
+                  sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+    switch (rc & 0xff) {
+    case SQLITE_CORRUPT:
         buffer_puts(error, "; restore a backup");
-    return (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_AUTH ? -EACCES : -EIO;
+        return -EIO;
+    case SQLITE_CANTOPEN:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_FULL:
+        buffer_puts(error, "; make room there");
+        return -ENOSPC;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    default:
+        return -EIO;
+    }
 }
 
 /* Carries out the steps that a file of VERSION has not seen. */

@@ -165,8 +165,8 @@ static int set_relaxed(struct writer *writer, bool relaxed)
 {
     if (writer->relaxed == relaxed)
         return 0;
-    int result = connection_exec(
-        writer->connection, relaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+    int result = connection_exec(writer->connection, relaxed ? "PRAGMA synchronous = NORMAL"
+                                                             : "PRAGMA synchronous = FULL");
     writer->relaxed = relaxed || result < 0;
     return result;
 }
@@ -206,8 +206,8 @@ static void commit_batch(struct writer *writer, struct job *jobs)
     connection_rollback(connection); /* there is nothing, unless it failed the last time */
     for (struct job *job = jobs; job; job = job->next)
         lazy = lazy && job->lazy;
-    int result = connection_has_moved(connection) ? -REFUSAL_STORE_REPLACED
-                                                  : set_relaxed(writer, lazy);
+    int result =
+        connection_has_moved(connection) ? -REFUSAL_STORE_REPLACED : set_relaxed(writer, lazy);
     if (result == 0)
         result = statement_run(connection, STATEMENT_BEGIN, "");
     if (result < 0) {

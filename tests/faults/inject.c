@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -158,13 +159,17 @@ static bool is_fuse(long fd)
            S_ISCHR(status.st_mode) && status.st_rdev == makedev(10, 229);
 }
 
-/* Of calls that share a number with others that never fail. */
+/* Of calls that share a number with others that never fail: giving a lock back, say. */
 static bool can_fail(long number, const greg_t *registers)
 {
     long command = registers[REG_RSI];
 
+    if (number == SYS_flock)
+        return command != LOCK_UN;
     if (number != SYS_fcntl)
         return true;
+    if (command == F_SETLK && ((const struct flock *)registers[REG_RDX])->l_type == F_UNLCK)
+        return false;
     return command == F_SETLK || command == F_SETLKW || command == F_GETLK ||
            command == F_OFD_SETLK || command == F_OFD_SETLKW || command == F_OFD_GETLK;
 }
