@@ -68,7 +68,8 @@ static int write_copy(struct store *store, const char *partial,
         buffer_puts(error, "stopped by a signal");
     else if (row && row->refusal == REFUSAL_STORE_FULL) {
         text_escape(error, partial);
-        buffer_printf(error, ": %s; make room there, or back up to another place", row->sentence);
+        buffer_printf(error, ": %s; make room there, or back up to another place",
+                      strerrordesc_np(ENOSPC));
     } else if (result < 0)
         (void)store_explain(store, source, result, error);
     connection_close(&target);

@@ -63,7 +63,7 @@ static int compose(const char *path, const struct create_options *options, unsig
         (*bytes)[HEADER_WRITE_VERSION] = VERSION_WAL;
         (*bytes)[HEADER_READ_VERSION] = VERSION_WAL;
     } else if (error->length == 0) {
-        buffer_printf(error, "%s: %s", path, sqlite3_errmsg(memory.db));
+        buffer_printf(error, "%s: %s", path, connection_message(&memory, result));
     }
     connection_close(&memory);
     return -refusal_errno(result);
@@ -147,7 +147,9 @@ int store_create(const char *path, const struct create_options *options, struct 
         result = make(path, bytes, size);
         if (result < 0)
             buffer_printf(error, "%s: %s%s", path, strerror(-result),
-                          result == -EEXIST ? "; import adds to a registry that is there" : "");
+                          result == -EEXIST   ? "; import adds to a registry that is there"
+                          : result == -ENOSPC ? "; make room there"
+                                              : "");
     }
     sqlite3_free(bytes);
     return result;
