@@ -27,24 +27,24 @@ sweep()
 }
 
 @test "a mount that cannot start leaves nothing behind and says why, and one that starts can be used" {
-    sweep 120 start
+    sweep 60 start
 }
 
 @test "whatever fails once in a mount that is used: no lie, nothing lost, and it goes on" {
-    sweep 300 use
-    sweep 60 cold
+    sweep 250 use
+    sweep 30 cold
 }
 
 @test "whatever fails while a mount ends, it ends, and what was acknowledged is there" {
-    sweep 60 end
+    sweep 25 end
 }
 
 @test "a command in which something fails says so, and has done nothing, or all" {
-    sweep 40 init account import export check check-damaged backup explain explain-path plan apply
+    sweep 8 init account import export check check-damaged backup explain explain-path plan apply
 }
 
 @test "whatever fails in a mount of a cloud, what was acknowledged is so" {
-    sweep 40 cloud cloud-start
+    sweep 12 cloud cloud-start
 }
 
 # --- the disk ---
@@ -70,14 +70,13 @@ make_room()
     rm "$DISK/fill"
 }
 
-# with_registry [ARGS of mount_registry]: the sample registry on DISK, mounted.
+# with_registry: the sample registry on DISK, mounted.
 with_registry()
 {
-    disk
     new_registry
     cp "$REGISTRY" "$DISK/registry"
     REGISTRY=$DISK/registry
-    mount_registry "$@"
+    mount_registry
 }
 
 # Cloud first, mounts next, and the disk when nobody uses it.
@@ -88,6 +87,7 @@ teardown()
 }
 
 @test "on a full disk a mount lists, and refuses to share and to cancel, until there is room" {
+    disk
     with_registry
     shares=$MNT/private/$IMG_GOLDEN/shares
     touch "$shares/bob"
@@ -115,6 +115,7 @@ teardown()
 }
 
 @test "a registry on a full disk can be mounted, and listed" {
+    disk
     with_registry
     unmount "$MNT"
     fill
@@ -153,10 +154,7 @@ is_broken()
 
 @test "where the disk becomes read-only a mount lists and refuses, and a new one says that it is read-only" {
     broken_disk
-    new_registry
-    cp "$REGISTRY" "$DISK/registry"
-    REGISTRY=$DISK/registry
-    mount_registry
+    with_registry
     shares=$MNT/private/$IMG_GOLDEN/shares
     touch "$shares/bob"
     echo test >"$TRIGGER"
@@ -177,6 +175,7 @@ is_broken()
 }
 
 @test "init, import, backup and account on a full disk name the file and the remedy, and leave nothing half made" {
+    disk
     with_registry
     unmount "$MNT"
     before=$(all_shares)
@@ -215,7 +214,7 @@ is_broken()
     assert_equal "$(errno_of creat "$GOLDEN/bob")" ENOSPC
     assert_equal "$(errno_of unlink "$WEB/alice")" ENOSPC
     assert_equal $(($(requests_count shareImage) + $(requests_count unShareImage))) "$sent"
-    assert_cloud_shares "$CLOUD_GOLDEN" $held
+    assert_equal "$(cloud_shares "$CLOUD_GOLDEN")" "$held"
     assert_equal "$(LC_ALL=C ls "$WEB")" $'alice\nbob'
     make_room
     touch "$GOLDEN/bob"

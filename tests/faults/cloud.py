@@ -240,7 +240,7 @@ class CloudStart(Cloud):
         self.unmount()
 
     def unmount(self):
-        subprocess.run(["fusermount3", "-u", self.path], check=True)
+        w.unmount(self.path)
         for pid in w.children():
             if pid != self.fake.pid:
                 w.reap_in_time(pid, "the daemon")

@@ -116,6 +116,8 @@ class Use:
     def start(self):
         directory = self.world.new_directory(self.name)
         self.registry = self.world.new_registry(directory)
+        shared = {"imageId": GOLDEN, "name": "golden", "ownerPin": "jcloud-demo", "status": "ready", "pins": ["bob"]}
+        self.world.must(self.world.imgshare, "import", self.registry, "-", stdin=json.dumps(shared).encode())
         self.mount = w.Mount(self.world, self.arguments(), directory)
         self.mount.wait_ready()
 
@@ -282,7 +284,7 @@ class Start:
         return []
 
     def end(self):
-        subprocess.run(["fusermount3", "-u", self.path], check=True)
+        w.unmount(self.path)
         for pid in w.children():
             w.reap_in_time(pid, "the daemon")
 
@@ -331,7 +333,7 @@ class End(Use):
         if by_signal:
             os.kill(self.mount.pid, signal.SIGTERM)
         else:
-            subprocess.run(["fusermount3", "-u", self.mount.path], check=True)
+            w.unmount(self.mount.path)
         status = self.mount.wait_end("the daemon at its end")
         self.world.control.disarm()
         if w.is_mounted(self.mount.path):

@@ -97,6 +97,12 @@ def is_mounted(path):
         return any(line.split()[4] == path for line in file)
 
 
+def unmount(path):
+    """In the normal way, once whoever was in it has gone."""
+    wait_for(lambda: subprocess.run(["fusermount3", "-u", path], stderr=subprocess.DEVNULL, check=False).returncode == 0,
+             "umount")
+
+
 def errno_name(err):
     if err.errno == errno.EOPNOTSUPP:
         return "EOPNOTSUPP"
@@ -146,11 +152,13 @@ def play(script, limit=LIMIT_S):
     os.close(writing)
     results = {}
     text = b""
+    hangs = False
     end = time.monotonic() + limit
     try:
         while True:
             left = end - time.monotonic()
             if left <= 0 or not select.select([reading], [], [], left)[0]:
+                hangs = True
                 missing = [name for name, _ in script][text.count(b"\n")]
                 os.kill(child, signal.SIGKILL)
                 raise Finding("hang: the call " + missing)
@@ -160,7 +168,7 @@ def play(script, limit=LIMIT_S):
             text += part
     finally:
         os.close(reading)
-        if not text or text.count(b"\n") == len(script):
+        if not hangs:
             os.waitpid(child, 0)
     for line in text.decode().splitlines():
         name, result, value = json.loads(line)
@@ -245,7 +253,7 @@ class Mount:
         self.pid = self.process.pid
 
     def wait_ready(self):
-        wait_for(lambda: is_mounted(self.path) or self.process.poll() is not None, "mounting")
+        wait_for(lambda: "serving " in self.log() or self.process.poll() is not None, "mounting")
         if self.process.poll() is not None:
             raise Finding("the mount has ended: " + self.log())
 
@@ -267,7 +275,7 @@ class Mount:
         return status
 
     def unmount(self):
-        subprocess.run(["fusermount3", "-u", self.path], check=True)
+        unmount(self.path)
         return self.wait_end("the end after umount")
 
     def clear(self):
