@@ -33,6 +33,8 @@ class Cloud:
         self.world = world
         self.mount = None
         ready = os.path.join(world.directory, "cloud.ready")
+        if os.path.exists(ready):  # of the scenario before
+            os.unlink(ready)
         with open(os.path.join(world.directory, "cloud.log"), "wb") as log:
             self.fake = subprocess.Popen([os.path.join(TESTS, "cloud/fake"), "--ready", ready, "--die-with-parent",
                                           "--set", "limit_minute=1000000"], stdin=subprocess.DEVNULL,
