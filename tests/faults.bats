@@ -31,7 +31,7 @@ sweep()
 }
 
 @test "whatever fails once in a mount that is used: no lie, nothing lost, and it goes on" {
-    sweep 250 use
+    sweep 150 use
     sweep 30 cold
 }
 
