@@ -2,16 +2,18 @@
 #include "fs/inode.h"
 
 #include "core/catalog/attribute.h"
+#include "core/store/view.h"
 
 #define SLOT_BITS 6
 #define SLOT_MASK 63U
-#define ROW_MAX (INT64_MAX >> SLOT_BITS)
+#define ROW_MAX VIEW_ROW_MAX
 
 _Static_assert(INODE_ROOT == 1, "FUSE calls the root 1");
 #define SLOT_ATTRIBUTES_END (INODE_ATTRIBUTE + ATTRIBUTE_NUMBERS + 1) /* one is INODE_SHARES */
 
 _Static_assert(SLOT_ATTRIBUTES_END <= SLOT_MASK + 1, "every attribute has a slot");
 _Static_assert(INODE_SHARES < SLOT_ATTRIBUTES_END, "shares/ is listed between attributes");
+_Static_assert(ROW_MAX == INT64_MAX >> SLOT_BITS, "a row fits beside a slot");
 
 uint64_t inode_number(enum inode_kind kind, int64_t row)
 {

@@ -36,8 +36,11 @@ const struct tree_fixed *tree_fixed_at(size_t index)
 
 static struct timespec time_of(int64_t nanoseconds)
 {
-    return (struct timespec){.tv_sec = (time_t)(nanoseconds / 1000000000),
-                             .tv_nsec = (long)(nanoseconds % 1000000000)};
+    int64_t rest = nanoseconds % 1000000000;
+    int64_t borrowed = rest < 0; /* before 1970 */
+
+    return (struct timespec){.tv_sec = (time_t)(nanoseconds / 1000000000 - borrowed),
+                             .tv_nsec = (long)(rest + borrowed * 1000000000)};
 }
 
 static void make(const struct mount *mount, enum inode_kind kind, unsigned attribute, int64_t row,
@@ -311,7 +314,8 @@ int tree_content(struct mount *mount, struct view *view, const struct inode *ino
         buffer_puts(out, report_readme());
         return 0;
     case INODE_PIN:
-        buffer_printf(out, "%s\n", catalog->pin);
+        text_escape(out, catalog->pin);
+        buffer_puts(out, "\n");
         return 0;
     case INODE_STATUS:
         return report_status(catalog, view, out);
@@ -353,6 +357,8 @@ int tree_readlink(struct mount *mount, struct view *view, const struct inode *in
     }
     if (result < 0)
         return result == -ENOENT ? -ESTALE : result;
+    if (!text_is_file_name(image.id)) /* it would lead elsewhere, out of the mount perhaps */
+        return -REFUSAL_STORE_DAMAGED;
     buffer_printf(out, "%s%s", link_prefix(inode->kind), image.id);
     return buffer_failed(out) ? -ENOMEM : 0;
 }

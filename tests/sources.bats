@@ -163,7 +163,7 @@ assert_images()
         rm "$PLACE/damaged"
     done
     sqlite3 "$REGISTRY" 'ALTER TABLE feed DROP COLUMN pin'
-    assert_no_source "$REGISTRY" pin
+    assert_no_source "$REGISTRY" feed
 }
 
 @test "a table that cannot be read is found at the mount" {

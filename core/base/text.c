@@ -41,14 +41,6 @@ bool text_is_utf8(const char *text, size_t length)
     return true;
 }
 
-bool text_is_file_name(const char *text)
-{
-    size_t length = strlen(text);
-
-    return length > 0 && length <= TEXT_NAME_MAX && !strchr(text, '/') && strcmp(text, ".") != 0 &&
-           strcmp(text, "..") != 0 && text_is_utf8(text, length);
-}
-
 /* True for the SEQUENCE bytes at TEXT that a terminal would obey, or that make a line look like
  * another: C0, DEL, C1, the directional marks, embeddings, overrides and isolates of Unicode's
  * bidirectional algorithm (UAX 9), and its line and paragraph separators. */
@@ -65,10 +57,27 @@ static bool is_obeyed(const unsigned char *text, size_t sequence)
            (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9);     /* U+2066 to U+2069 */
 }
 
-void text_escape(struct buffer *out, const char *text)
+bool text_is_file_name(const char *text)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t length = strlen(text);
+
+    if (length == 0 || length > TEXT_NAME_MAX || strchr(text, '/') || strcmp(text, ".") == 0 ||
+        strcmp(text, "..") == 0)
+        return false;
+    for (size_t i = 0; i < length;) {
+        size_t sequence = utf8_sequence(bytes + i, length - i);
+        if (sequence == 0 || is_obeyed(bytes + i, sequence))
+            return false;
+        i += sequence;
+    }
+    return true;
+}
+
+/* Escapes LENGTH bytes of TEXT. */
+static void escape(struct buffer *out, const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
 
     for (size_t i = 0; i < length;) {
         size_t sequence = utf8_sequence(bytes + i, length - i);
@@ -94,22 +103,52 @@ static unsigned number_of(const unsigned char *text, size_t sequence)
     return (text[0] & 0x0fU) << 12 | (text[1] & 0x3fU) << 6 | (text[2] & 0x3fU);
 }
 
+void text_escape(struct buffer *out, const char *text)
+{
+    escape(out, text, strlen(text));
+}
+
+void text_mute(char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    for (size_t i = 0; i < length;) {
+        size_t sequence = utf8_sequence(bytes + i, length - i);
+        if (bytes[i] != '\n' && (sequence == 0 || is_obeyed(bytes + i, sequence)))
+            memset(text + i, '?', sequence ? sequence : 1);
+        i += sequence ? sequence : 1;
+    }
+}
+
+void text_escape_start(struct buffer *out, const char *text, size_t most)
+{
+    size_t length = strlen(text);
+
+    if (length <= most) {
+        escape(out, text, length);
+        return;
+    }
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80) /* not within a character */
+        most--;
+    escape(out, text, most);
+    buffer_printf(out, "... (%zu bytes)", length);
+}
+
 void text_escape_json(struct buffer *out, const char *json)
 {
     const unsigned char *bytes = (const unsigned char *)json;
     size_t length = strlen(json);
-    size_t plain = 0; /* where the bytes that are not yet copied begin */
 
     for (size_t i = 0; i < length;) {
         size_t sequence = utf8_sequence(bytes + i, length - i);
-        if (bytes[i] > 0x20 && sequence > 0 && is_obeyed(bytes + i, sequence)) {
-            buffer_add(out, json + plain, i - plain);
+        if (sequence == 0)
+            buffer_puts(out, "\\ufffd");
+        else if (!strchr("\t\n", bytes[i]) && is_obeyed(bytes + i, sequence))
             buffer_printf(out, "\\u%04x", number_of(bytes + i, sequence));
-            plain = i + sequence;
-        }
+        else
+            buffer_add(out, json + i, sequence);
         i += sequence ? sequence : 1;
     }
-    buffer_add(out, json + plain, length - plain);
 }
 
 void text_logfmt(struct buffer *out, const char *key, const char *value)

@@ -19,7 +19,8 @@
 bool text_is_utf8(const char *text, size_t length);
 
 /* True if TEXT can be a name in a directory: well-formed UTF-8 of 1 to TEXT_NAME_MAX bytes, without
- * a slash, and neither "." nor "..". */
+ * a slash and without what text_escape() escapes (not every program that lists a directory looks
+ * before it prints), and neither "." nor "..". */
 bool text_is_file_name(const char *text);
 
 /* Appends TEXT so that it is safe on a terminal and in a log: control characters (C0, DEL, C1),
@@ -27,8 +28,15 @@ bool text_is_file_name(const char *text);
  * byte each; all else stays. */
 void text_escape(struct buffer *out, const char *text);
 
-/* Appends JSON, which a decoder has accepted, with what text_escape() would escape in its strings as
- * \uHHHH: it means the same. */
+/* The same for the first MOST bytes of TEXT, and how many there are of a longer one. */
+void text_escape_start(struct buffer *out, const char *text, size_t most);
+
+/* Puts question marks in the place of such bytes in LENGTH bytes of TEXT, line's ends excepted: where
+ * its length must not change. */
+void text_mute(char *text, size_t length);
+
+/* Appends JSON with what text_escape() would escape in its strings as \uHHHH: where a decoder accepts
+ * it, it means the same. */
 void text_escape_json(struct buffer *out, const char *json);
 
 /* Appends " KEY=VALUE" of a logfmt line: VALUE is quoted where it is empty or holds white

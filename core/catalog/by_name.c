@@ -7,6 +7,7 @@
 /* The images that a query found: their number, and the first one. */
 struct found {
     int count;
+    bool broken; /* the first one's id can be in no path: it is not listed */
     struct by_name_entry first;
     char *label; /* the first one's name */
 };
@@ -18,6 +19,7 @@ static int take_found(const struct view_entry *entry, void *context)
     if (found->count++ == 0) {
         found->first.row = entry->row;
         found->first.mtime_ns = entry->mtime_ns;
+        found->broken = !text_is_file_name(entry->name);
         (void)snprintf(found->first.id, sizeof(found->first.id), "%s", entry->name);
         found->label = strdup(entry->label);
     }
@@ -88,7 +90,7 @@ static int name_entry(struct view *view, const char *owner, const char *label,
 static int is_listed_as(struct view *view, const char *owner, const char *name,
                         const struct found *found, struct by_name_entry *out)
 {
-    if (found->count == 0)
+    if (found->count == 0 || found->broken)
         return 0;
     if (!found->label)
         return -ENOMEM;
@@ -129,6 +131,8 @@ static int list_one(const struct view_entry *entry, void *context)
     struct listing *listing = context;
     struct by_name_entry named = {.row = entry->row, .mtime_ns = entry->mtime_ns};
 
+    if (!text_is_file_name(entry->name))
+        return 0; /* its link would lead elsewhere */
     (void)snprintf(named.id, sizeof(named.id), "%s", entry->name);
     int result = name_entry(listing->view, listing->owner, entry->label, &named);
     if (result == -ENAMETOOLONG)

@@ -5,6 +5,7 @@
 #include "core/store/replica.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const char readme[] =
     "Private VM images of one account, as directories.\n"
@@ -51,7 +52,7 @@ static int format_unlistable(const struct view_entry *entry, void *context)
     buffer_puts(out, "unlistable: ");
     text_escape(out, entry->name);
     buffer_puts(out, " ");
-    text_escape(out, entry->label);
+    text_escape_start(out, entry->label, TEXT_NAME_MAX);
     buffer_puts(out, "\n");
     return 0;
 }
@@ -165,7 +166,16 @@ static int add_line(int64_t start, const char *line, size_t length, void *contex
     size_t take = length - skip;
     if (take > window->end - window->out->length)
         take = window->end - window->out->length;
-    buffer_add(window->out, line + skip, take);
+    /* It was escaped before it was written, unless somebody else wrote it. Whole, as a cut could hide
+     * a character. */
+    CLEANUP_FREE char *copy = malloc(length);
+    if (!copy) {
+        window->out->failed = true;
+        return 1;
+    }
+    memcpy(copy, line, length);
+    text_mute(copy, length);
+    buffer_add(window->out, copy + skip, take);
     return window->out->length >= window->end;
 }
 

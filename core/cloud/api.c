@@ -10,6 +10,10 @@
 /* The gateway takes no longer address (reference: 8 KB). */
 #define ADDRESS_MAX 8192
 
+/* Bytes of a pin: one that is longer than a file name can be is shown and counted, one that is a
+ * text is none. */
+#define PIN_MAX 4096
+
 void call_dispose(struct call *call)
 {
     free(STEAL(call->path));
@@ -236,16 +240,32 @@ static int find_repeated(const json_t *pins, size_t count, bool *again)
     return 0;
 }
 
+/* Whether RESULT, in which no pins are, is one of nobody: an answer to another question has members
+ * that this one has not. */
+static bool is_of_nobody(const json_t *result)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    json_object_foreach ((json_t *)result, name, value) {
+        if (strcmp(name, "pins") != 0 && strcmp(name, "loginNames") != 0)
+            return false;
+    }
+    return true;
+}
+
 int api_read_members(const json_t *result, api_visit_pin visit, void *context)
 {
     const json_t *pins = NULL;
 
-    if (read_array(result, "pins", &pins) < 0)
+    if (read_array(result, "pins", &pins) < 0 || (!pins && !is_of_nobody(result)))
         return -REFUSAL_SERVICE_ANSWER;
     size_t count = json_array_size(pins);
-    for (size_t i = 0; i < count; i++)
-        if (!json_is_string(json_array_get(pins, i)))
+    for (size_t i = 0; i < count; i++) {
+        const json_t *pin = json_array_get(pins, i);
+        if (!json_is_string(pin) || json_string_length(pin) > PIN_MAX)
             return -REFUSAL_SERVICE_ANSWER;
+    }
     CLEANUP_FREE bool *again = calloc(count + 1, sizeof(*again));
     if (!again || find_repeated(pins, count, again) < 0)
         return -ENOMEM;

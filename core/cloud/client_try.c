@@ -24,6 +24,8 @@
 #define BODY_MAX (16UL << 20)
 #define BODY_MEMBERS_MAX (64UL << 20)
 #define HEADERS_MAX (256UL << 10)
+/* Of all answers that are coming in at one time: a few are large, not all that there can be. */
+#define BODIES_MAX (64UL << 20)
 
 #define CONNECT_MS 5000L
 /* A peer that acknowledges nothing for so long is gone: the connection was kept, its network was
@@ -200,7 +202,9 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
 
     (void)one;
     buffer_add(&transfer->body, data, length);
-    transfer->too_large = buffer_failed(&transfer->body);
+    transfer->client->held += length;
+    transfer->held += length;
+    transfer->too_large = buffer_failed(&transfer->body) || transfer->client->held > BODIES_MAX;
     return transfer->too_large ? 0 : length;
 }
 
@@ -439,6 +443,8 @@ void try_end(struct transfer *transfer)
         explicit_bzero(header->data, strlen(header->data)); /* the token among them */
     curl_slist_free_all(STEAL(transfer->headers));
     buffer_dispose(&transfer->body);
+    transfer->client->held -= transfer->held;
+    transfer->held = 0;
 }
 
 /* --- the end --- */

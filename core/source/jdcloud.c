@@ -172,6 +172,17 @@ static void describe_age(struct buffer *out, const char *key, const struct listi
                       (long long)((now - list->confirmed_ns) / (1000 * NANOSECONDS_MS)));
 }
 
+static void describe_unlistable(struct buffer *out, const struct unlistable *unlistable)
+{
+    if (unlistable->count > 0)
+        buffer_printf(out, "images_unlistable: %lld\n", (long long)unlistable->count);
+    for (size_t i = 0; i < unlistable->names.count; i++) {
+        buffer_puts(out, "image_unlistable: ");
+        text_escape_start(out, unlistable->names.items[i], TEXT_NAME_MAX);
+        buffer_puts(out, "\n");
+    }
+}
+
 static void jdcloud_describe(struct source *source, struct buffer *out)
 {
     struct jdcloud *cloud = jdcloud_of(source);
@@ -201,6 +212,8 @@ static void jdcloud_describe(struct source *source, struct buffer *out)
     }
     describe_age(out, "private_age", &cloud->lists[0], now);
     describe_age(out, "shared_age", &cloud->lists[1], now);
+    for (int i = 0; i < 2; i++)
+        describe_unlistable(out, &cloud->lists[i].unlistable);
     buffer_printf(out, "requests: %lld\n", (long long)state.requests);
 }
 

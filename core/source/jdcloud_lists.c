@@ -23,6 +23,10 @@
 #define RETRY_MS 5000 /* a list that the store could not take is asked for again */
 #define PAGES_MAX 10000
 
+/* Bytes of JSON of all its pages, which are kept until the last one has come: records of 45,000
+ * images. */
+#define PAGES_BYTES_MAX (96L << 20)
+
 #define ROWS 256
 
 /* Whose image it is where the service does not say. */
@@ -49,6 +53,7 @@ struct list_merge {
     size_t count, size;
     bool unreadable; /* a record had no id: nothing may be removed */
     bool complete;
+    struct unlistable unlistable;
 };
 
 static int compare_rows(const void *one, const void *other)
@@ -101,28 +106,58 @@ static int merge_received(struct list_merge *merge, int64_t owner, int64_t row, 
     return result < 0 ? result : 0;
 }
 
+/* An image whose id no file name can be, or that is too large: it is told of in status, and nothing is removed. */
+static int miss_record(struct list_merge *merge, const json_t *record)
+{
+    const char *id = json_string_value(json_object_get(record, "imageId"));
+    struct unlistable *unlistable = &merge->unlistable;
+
+    merge->unreadable = true;
+    unlistable->count++;
+    return unlistable->names.count < UNLISTABLE_MAX ? names_add(&unlistable->names, id ? id : "")
+                                                    : 0;
+}
+
+/* Whose the image of VALUES is that somebody shares: 1 with OWNER set; 0 for one's own, which nobody
+ * shares with oneself, whatever the list says. */
+static int find_sharer(const struct list_merge *merge, const struct image_json *values,
+                       int64_t *owner)
+{
+    const struct catalog *catalog = merge->cloud->catalog;
+    const char *pin =
+        values->owner && text_is_file_name(values->owner) ? values->owner : UNKNOWN_OWNER;
+
+    if (strcmp(pin, catalog->pin) == 0)
+        return 0;
+    int result = replica_image_owner(merge->connection, values->id, owner);
+    if (result < 0 || (result == 1 && *owner == catalog->account))
+        return result < 0 ? result : 0;
+    result = replica_account(merge->connection, pin, merge->now, owner);
+    return result < 0 ? result : 1;
+}
+
 static int merge_record(const json_t *record, void *context)
 {
     struct list_merge *merge = context;
-    struct catalog *catalog = merge->cloud->catalog;
     CLEANUP_IMAGE_JSON struct image_json values = {0};
     CLEANUP_FREE char *text = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
-    int64_t owner = catalog->account;
+    int64_t owner = merge->cloud->catalog->account;
     int64_t row = 0;
 
     if (!text)
         return -ENOMEM;
+    if (strlen(text) > JDCLOUD_RECORD_MAX)
+        return miss_record(merge, record);
     int result = image_json_take(text, strlen(text), &values);
-    if (result == -EINVAL) {
-        merge->unreadable = true;
-        return 0;
-    }
-    if (result == 0 && merge->list->received) {
-        const char *pin =
-            values.owner && text_is_file_name(values.owner) ? values.owner : UNKNOWN_OWNER;
-        if (strcmp(pin, catalog->pin) == 0)
-            return 0; /* one's own image is not shared with oneself, whatever the list says */
-        result = replica_account(merge->connection, pin, merge->now, &owner);
+    if (result < 0)
+        return result == -EINVAL ? miss_record(merge, record) : result;
+    if (merge->list->received) {
+        result = find_sharer(merge, &values, &owner);
+        if (result == 0)
+            merge->unreadable = true; /* of what else the list says, less is believed */
+        if (result != 1)
+            return result;
+        result = 0;
     }
     const struct replica_image image = {
         .owner = owner,
@@ -211,6 +246,17 @@ static bool is_short(const struct list_merge *merge)
     return !merge->complete && !merge->unreadable;
 }
 
+static int merge_page(struct list_merge *merge, const char *text)
+{
+    json_t *body = json_loads(text, 0, NULL);
+    int64_t total = 0;
+    int64_t count = 0;
+    int result = body ? api_read_images(body, merge_record, merge, &total, &count) : -ENOMEM;
+
+    json_decref(body);
+    return result;
+}
+
 static int merge_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct list_merge *merge = merge_of(job);
@@ -220,11 +266,8 @@ static int merge_run(struct job *job, struct connection *connection, int64_t now
 
     merge->connection = connection;
     merge->now = now;
-    for (int i = 0; i < list->pages && result == 0; i++) {
-        int64_t total = 0;
-        int64_t count = 0;
-        result = api_read_images(list->bodies[i], merge_record, merge, &total, &count);
-    }
+    for (int i = 0; i < list->pages && result == 0; i++)
+        result = merge_page(merge, list->bodies[i]);
     if (result < 0)
         return result;
     sort_rows(merge);
@@ -246,9 +289,10 @@ static int merge_run(struct job *job, struct connection *connection, int64_t now
 static void drop_pages(struct listing *list)
 {
     for (int i = 0; i < list->pages; i++)
-        json_decref(list->bodies[i]);
+        free(list->bodies[i]);
     free(STEAL(list->bodies));
     list->pages = 0;
+    list->bytes = 0;
 }
 
 /* Whether RESULT is a failure of this machine, and none of the cloud's. */
@@ -297,6 +341,11 @@ static void merge_done(struct job *job, int result)
     bool again = missing && !list->again;
 
     free(merge->rows);
+    {
+        LOCK_SCOPE(&list->cloud->mutex);
+        names_dispose(&list->unlistable.names);
+        list->unlistable = merge->unlistable;
+    }
     free(merge);
     if (!again) {
         list->again = false;
@@ -347,7 +396,7 @@ static void end_pages(struct listing *list)
 /* Asks for the pages behind the first. Returns how many, or a negative errno. */
 static int plan_pages(struct listing *list, int64_t total, int64_t count)
 {
-    int64_t pages = total > API_PAGE_SIZE ? (total + API_PAGE_SIZE - 1) / API_PAGE_SIZE : 1;
+    int64_t pages = total > API_PAGE_SIZE ? (total - 1) / API_PAGE_SIZE + 1 : 1;
 
     if (total < 0 && count >= API_PAGE_SIZE) /* it does not say how many there are: one by one */
         pages = list->pages + 1;
@@ -355,7 +404,7 @@ static int plan_pages(struct listing *list, int64_t total, int64_t count)
         return -REFUSAL_SERVICE_ANSWER;
     if (pages <= list->pages)
         return 0;
-    json_t **bodies = realloc(list->bodies, (size_t)pages * sizeof(*bodies));
+    char **bodies = realloc(list->bodies, (size_t)pages * sizeof(*bodies));
     if (!bodies)
         return -ENOMEM;
     list->bodies = bodies;
@@ -371,6 +420,19 @@ static int count_record(const json_t *record, void *context)
     (void)record;
     (void)context;
     return 0;
+}
+
+/* Keeps a page with COUNT images. It is asked for so many at most, and holds no more. Under the mutex.
+ */
+static int keep_page(struct listing *list, int number, const json_t *body, int64_t count)
+{
+    char *text = count > API_PAGE_SIZE ? NULL : json_dumps(body, JSON_COMPACT);
+
+    if (!text)
+        return count > API_PAGE_SIZE ? -REFUSAL_SERVICE_ANSWER : -ENOMEM;
+    list->bodies[number] = text;
+    list->bytes += (int64_t)strlen(text);
+    return list->bytes > PAGES_BYTES_MAX ? -REFUSAL_SERVICE_ANSWER : 0;
 }
 
 /* PAGE is not asked for any more. Under the mutex. */
@@ -401,8 +463,9 @@ static void page_answered(struct call *call, const struct reply *reply)
     {
         LOCK_SCOPE(&cloud->mutex);
         forget_page(list, page);
+        if (result == 0)
+            result = keep_page(list, page->number, reply->body, count);
         if (result == 0) {
-            list->bodies[page->number] = json_deep_copy(reply->body);
             if (page->number == 0)
                 list->total = total;
             if (page->number == list->pages - 1 && list->result == 0) {

@@ -218,6 +218,8 @@ void jdcloud_free(struct source *source)
             free(image);
         }
     }
+    for (int i = 0; i < 2; i++)
+        names_dispose(&cloud->lists[i].unlistable.names);
     jdcloud_forget_unsettled(cloud);
     credentials_dispose(&cloud->credentials);
     free(cloud->region);

@@ -40,6 +40,8 @@ static int record_run(struct job *job, struct connection *connection, int64_t no
 
     if (result < 0)
         return result == -ENOENT ? -REFUSAL_IMAGE_GONE : result;
+    if (strcmp(record->values.id, image.id) != 0)
+        return -REFUSAL_SERVICE_ANSWER; /* that is another image's */
     record->values.owner = image.owner;
     result = replica_put_image(connection, &record->values, now, &row);
     return result < 0 ? result : 0;
@@ -78,6 +80,8 @@ static int read_record(struct record *record, const struct reply *reply)
     record->text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     if (!record->text)
         return -ENOMEM;
+    if (strlen(record->text) > JDCLOUD_RECORD_MAX)
+        return -REFUSAL_SERVICE_ANSWER;
     result = image_json_take(record->text, strlen(record->text), &record->read);
     if (result < 0)
         return result == -EINVAL ? -REFUSAL_SERVICE_ANSWER : result;

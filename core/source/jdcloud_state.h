@@ -19,6 +19,7 @@
 #ifndef CORE_SOURCE_JDCLOUD_STATE_H
 #define CORE_SOURCE_JDCLOUD_STATE_H
 
+#include "core/base/names.h"
 #include "core/catalog/catalog.h"
 #include "core/cloud/api.h"
 #include "core/cloud/client.h"
@@ -114,6 +115,16 @@ struct image_state {
     int64_t quota_ms; /* when the limit was asked for last, 0 = never */
 };
 
+/* Bytes of the JSON of one image at most. Whoever lists attributes has several of them in memory. */
+#define JDCLOUD_RECORD_MAX (1UL << 20)
+
+/* Images that cannot be shown: how many, and what the first ones are called. */
+#define UNLISTABLE_MAX 16
+struct unlistable {
+    int64_t count;
+    struct names names;
+};
+
 /* One of the two lists. */
 struct listing {
     struct jdcloud *cloud;
@@ -127,9 +138,11 @@ struct listing {
     enum call_priority priority;
     struct page *asked;   /* calls under way */
     int pages, pages_out; /* asked for; without an answer yet */
-    json_t **bodies;      /* one a page */
+    char **bodies;        /* JSON, one a page */
+    int64_t bytes;        /* of them all */
     int64_t total;        /* as the first page said; -1 = unknown */
     int result;
+    struct unlistable unlistable;
     struct refresh *waiters;
     struct refresh *next_waiters;
 };

@@ -35,6 +35,15 @@ static void add_breach(struct checker *checker, const char *text)
     checker->report(buffer_text(&line), checker->context);
 }
 
+/* What SQLite says of what it could not read is a breach, too: RESULT of the call that failed. */
+static void add_unreadable(struct checker *checker, int result)
+{
+    CLEANUP_BUFFER struct buffer text = BUFFER_INIT(4096);
+
+    buffer_printf(&text, "cannot be read: %s", connection_message(checker->connection, result));
+    add_breach(checker, buffer_text(&text));
+}
+
 /* Runs SQL, each row of which is a breach, told by its first column. ?1, where it is used, is
  * VALUE. A statement that fails is a breach, too: what is damaged cannot be read. */
 static void find_breaches(struct checker *checker, const char *sql, int64_t value)
@@ -46,11 +55,8 @@ static void find_breaches(struct checker *checker, const char *sql, int64_t valu
         result = statement_bind(query, "i", value);
     while (result >= 0 && (result = statement_step(checker->connection, query)) == 1)
         add_breach(checker, statement_text(query, 0));
-    if (result < 0) {
-        CLEANUP_BUFFER struct buffer text = BUFFER_INIT(4096);
-        buffer_printf(&text, "cannot be read: %s", connection_message(checker->connection, result));
-        add_breach(checker, buffer_text(&text));
-    }
+    if (result < 0)
+        add_unreadable(checker, result);
 }
 
 /* Counters against what they count. */
@@ -145,17 +151,38 @@ static const char limit_sql[] =
             find_breaches(checker, (sql)[find_i], value);                                          \
     } while (0)
 
-/* The file itself: SQLite's own checks. */
-static void check_file(struct checker *checker)
+/* Whether SQLite's words tell of a tree of pages that is none. */
+static bool is_of_pages(const char *words)
 {
-    find_breaches(checker,
-                  "SELECT integrity_check FROM pragma_integrity_check(1000)"
-                  " WHERE integrity_check <> 'ok'",
-                  0);
+    return strncmp(words, "*** in database", 15) == 0 || strncmp(words, "Tree ", 5) == 0;
+}
+
+/* The file itself: SQLite's own checks. False where pages are damaged, as what is read from them may
+ * have no end. */
+static bool check_file(struct checker *checker)
+{
+    CLEANUP_QUERY sqlite3_stmt *query = NULL;
+    bool whole = true;
+    int result =
+        query_open(checker->connection, "SELECT * FROM pragma_integrity_check(1000)", &query);
+
+    while (result >= 0 && (result = statement_step(checker->connection, query)) == 1) {
+        const char *words = statement_text(query, 0);
+        whole = whole && !is_of_pages(words);
+        if (strcmp(words, "ok") != 0)
+            add_breach(checker, words);
+    }
+    if (result < 0)
+        add_unreadable(checker, result);
+    if (!whole) {
+        add_breach(checker, "pages are damaged: what else is wrong cannot be told");
+        return false;
+    }
     find_breaches(checker,
                   "SELECT printf('table %s, row %d: refers to a row of %s that is not there',"
                   " \"table\", rowid, parent) FROM pragma_foreign_key_check",
                   0);
+    return true;
 }
 
 /* Tables and indexes against those that this program makes. */
@@ -300,8 +327,9 @@ static int check_all(struct checker *checker)
     enum snapshot_policy policy = SNAPSHOTS_ANY;
     char source[VIEW_NAME_SIZE] = "";
 
-    check_file(checker);
     int result = check_schema(checker);
+    if (!check_file(checker))
+        return result;
     /* Settings that cannot be read are a breach below. */
     checker->replica =
         replica_setting(checker->connection, "source", source) == 0 && source[0] != '\0';

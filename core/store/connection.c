@@ -8,6 +8,28 @@
 
 #define BUSY_TIMEOUT_MS 10000
 
+/* The longest row: a record and a name of an image, as long as they may be. */
+#define ROW_LENGTH_MAX (64 << 20)
+
+/* What a row of a view may cost: steps of SQLite's machine, in millions (a few seconds). A row of a
+ * sound file takes a few hundred steps. */
+#define STEPS_MILLION 1000000
+#define MILLIONS_MAX 50
+
+/* A file may come from anybody: nothing in it is carried out, and what it holds is looked at before
+ * it is used. */
+static int harden(sqlite3 *db)
+{
+    int rc = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_LENGTH_MAX);
+    return rc;
+}
+
 /* Text of PATH as an SQLite URI; "?" and "#" and "%" would end or change it, two slashes at its
  * beginning would name a host, and ":memory:" would be no file. */
 static void uri_of_path(struct buffer *uri, const char *path, const char *query)
@@ -35,7 +57,8 @@ int connection_open(struct connection *connection, const char *path, enum connec
     buffer_printf(
         &pragmas,
         "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -%d;"
-        "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+        "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+        "PRAGMA cell_size_check = ON;",
         cache_kib);
     if (buffer_failed(&uri) || buffer_failed(&pragmas))
         return -ENOMEM;
@@ -43,6 +66,8 @@ int connection_open(struct connection *connection, const char *path, enum connec
     int rc = sqlite3_open_v2(buffer_text(&uri), &connection->db, flags, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
+    if (rc == SQLITE_OK)
+        rc = harden(connection->db);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(connection->db, buffer_text(&pragmas), NULL, NULL, NULL);
     if (rc == SQLITE_OK &&
@@ -68,6 +93,18 @@ int connection_open(struct connection *connection, const char *path, enum connec
     }
     connection_close(connection);
     return -refusal_errno(result);
+}
+
+static int count_steps(void *context)
+{
+    struct connection *connection = context;
+
+    return ++connection->millions > MILLIONS_MAX;
+}
+
+void connection_bound(struct connection *connection)
+{
+    sqlite3_progress_handler(connection->db, STEPS_MILLION, count_steps, connection);
 }
 
 void connection_close(struct connection *connection)
@@ -171,6 +208,7 @@ int statement_bind(sqlite3_stmt *statement, const char *types, ...)
 
 int statement_step(struct connection *connection, sqlite3_stmt *statement)
 {
+    connection->millions = 0;
     int rc = sqlite3_step(statement);
 
     return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : connection_error(connection, rc);

@@ -28,6 +28,7 @@ enum connection_mode {
 struct connection {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    int millions; /* of steps that the row which is being looked for has taken */
 };
 
 /* Opens PATH, which must exist. CACHE_KIB bounds the page cache. The busy timeout is 10 s: in WAL
@@ -36,6 +37,10 @@ struct connection {
  * 0, or a negative errno with ERROR set and nothing to close. */
 int connection_open(struct connection *connection, const char *path, enum connection_mode mode,
                     int cache_kib, struct buffer *error) MUST_CHECK;
+
+/* From now on a row that costs more than any of a sound file does is damage: pages that lead in
+ * circles would have a reader search for ever. CONNECTION must stay where it is. */
+void connection_bound(struct connection *connection);
 
 void connection_close(struct connection *connection);
 

@@ -6,6 +6,7 @@
 #include "core/rules/refusal.h"
 #include "core/store/connection.h"
 #include "core/store/schema.h"
+#include "core/store/side_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,8 +142,10 @@ int store_create(const char *path, const struct create_options *options, struct 
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    int result = compose(path, options, &bytes, &size, error);
+    int result = side_files_check(path, error);
 
+    if (result == 0)
+        result = compose(path, options, &bytes, &size, error);
     if (result == 0) {
         result = make(path, bytes, size);
         if (result < 0)

@@ -2,6 +2,7 @@
 #include "core/store/export.h"
 
 #include "core/base/text.h"
+#include "core/rules/refusal.h"
 #include "core/store/account.h"
 #include "core/store/import.h"
 #include "core/store/json_text.h"
@@ -107,6 +108,7 @@ static int add_shares(struct exporter *exporter, int64_t row)
     CLEANUP_STATEMENT sqlite3_stmt *use = statement_use(connection, STATEMENT_SHARES);
     CLEANUP_BUFFER struct buffer times = BUFFER_INIT(LINE_MAX_BYTES);
     const char *comma = "";
+    int64_t last = 0;
 
     if (!use)
         return statement_error(connection);
@@ -114,6 +116,9 @@ static int add_shares(struct exporter *exporter, int64_t row)
     buffer_puts(&exporter->line, ",\"pins\":[");
     while (result >= 0 && (result = statement_step(connection, use)) == 1) {
         char time[TEXT_TIME_SIZE];
+        if (sqlite3_column_int64(use, 0) <= last)
+            return -REFUSAL_STORE_DAMAGED;
+        last = sqlite3_column_int64(use, 0);
         text_time(sqlite3_column_int64(use, 2), 9, time);
         buffer_puts(&exporter->line, comma);
         add_string(&exporter->line, statement_text(use, 1));
@@ -131,18 +136,25 @@ static int write_images(struct exporter *exporter)
     struct connection *connection = &exporter->store->connection;
     CLEANUP_QUERY sqlite3_stmt *query = NULL;
     int result = query_open(connection,
-                            "SELECT i.id, i.shares, a.pin, i.record FROM image i NOT INDEXED"
+                            "SELECT i.id, i.shares, a.pin, i.record, json_valid(i.record)"
+                            " FROM image i NOT INDEXED"
                             " CROSS JOIN account a ON a.id = i.owner ORDER BY i.id",
                             &query);
+    int64_t last = 0;
 
     while (result >= 0 && (result = statement_step(connection, query)) == 1) {
         const char *record = statement_text(query, 3);
+        int64_t row = sqlite3_column_int64(query, 0);
+        /* Pages that lead in circles would have no end, and what is no object no members. */
+        if (row <= last || sqlite3_column_int(query, 4) == 0 || record[0] != '{')
+            return -REFUSAL_STORE_DAMAGED;
+        last = row;
         buffer_clear(&exporter->line);
         buffer_puts(&exporter->line, "{");
         add_record(&exporter->line, record, (size_t)sqlite3_column_bytes(query, 3),
                    statement_text(query, 2));
         if (sqlite3_column_int64(query, 1) > 0)
-            result = add_shares(exporter, sqlite3_column_int64(query, 0));
+            result = add_shares(exporter, row);
         buffer_puts(&exporter->line, "}");
         if (result >= 0)
             result = write_line(exporter);

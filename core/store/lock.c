@@ -17,6 +17,44 @@
 #define WAKE_SIGNAL (SIGRTMIN + 4)
 #define WAKE_MS 800
 
+/* What the lock of a store of MODE may be: whoever may write the store may queue, and nobody else,
+ * for who can open the lock can hold it. */
+static mode_t lock_mode(mode_t mode)
+{
+    return 0600 | (mode & 0222) | (mode & 0222) << 1;
+}
+
+/* Makes the lock SIDE of a store that looks like STORE, whatever the umask. Returns a descriptor,
+ * -EEXIST, or another negative errno. */
+static int make(const char *side, const struct stat *store)
+{
+    int fd = open(side, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return -errno;
+    if ((fchown(fd, store->st_uid, store->st_gid) < 0 && errno != EPERM) ||
+        fchmod(fd, lock_mode(store->st_mode)) < 0) {
+        int result = -errno;
+        (void)close(fd);
+        return result;
+    }
+    return fd;
+}
+
+/* The lock that is there. One that was made when more could open it is taken from them. */
+static int take(const char *side, const struct stat *store)
+{
+    struct stat status;
+    int fd = open(side, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
+        (status.st_mode & 0777 & ~lock_mode(store->st_mode)) != 0)
+        (void)fchmod(fd, status.st_mode & lock_mode(store->st_mode));
+    return fd;
+}
+
 int lock_open(const char *path, struct buffer *error)
 {
     CLEANUP_BUFFER struct buffer side = BUFFER_INIT(1 << 16);
@@ -30,24 +68,13 @@ int lock_open(const char *path, struct buffer *error)
         buffer_printf(error, "%s: %s", path, strerror(-result));
         return result;
     }
-    int fd = open(buffer_text(&side), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) {
-        fd = open(buffer_text(&side), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        /* Whoever may write the registry may queue, whatever the maker's umask. */
-        if (fd >= 0) {
-            (void)fchmod(fd, status.st_mode & 0666);
-            if (fchown(fd, status.st_uid, status.st_gid) < 0 && errno != EPERM) {
-                int result = -errno;
-                (void)close(fd);
-                return result;
-            }
-        }
-    }
-    if (fd < 0) {
-        int result = -errno;
-        buffer_printf(error, "%s: %s", buffer_text(&side), strerror(-result));
-        return result;
-    }
+    int fd = take(buffer_text(&side), &status);
+    if (fd == -ENOENT)
+        fd = make(buffer_text(&side), &status);
+    if (fd == -EEXIST) /* somebody was faster */
+        fd = take(buffer_text(&side), &status);
+    if (fd < 0)
+        buffer_printf(error, "%s: %s", buffer_text(&side), strerror(-fd));
     return fd;
 }
 

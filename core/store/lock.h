@@ -17,7 +17,7 @@
  * default deadline of a change in the design. */
 #define LOCK_WAIT_MS 15000
 
-/* Opens (makes, with the permissions of PATH) the side file of the store PATH. Returns a file
+/* Opens (makes, for those who may write PATH) the side file of the store PATH. Returns a file
  * descriptor, or a negative errno with ERROR set. */
 int lock_open(const char *path, struct buffer *error) MUST_CHECK;
 

@@ -134,6 +134,16 @@ static int find_present(struct connection *connection, const struct replica_imag
     return result;
 }
 
+int replica_image_owner(struct connection *connection, const char *id, int64_t *owner)
+{
+    const struct replica_image image = {.id = id, .name = "", .record = ""};
+    struct present present = {0};
+    int result = find_present(connection, &image, &present);
+
+    *owner = present.owner;
+    return result;
+}
+
 static int add_image(struct connection *connection, const struct replica_image *image, int64_t now,
                      int64_t *row)
 {
@@ -184,9 +194,8 @@ int replica_put_image(struct connection *connection, const struct replica_image 
     return result;
 }
 
-/* Some share of IMAGE: 1 with its row and pin, or 0. */
-static int first_share(struct connection *connection, int64_t image, int64_t *row,
-                       char pin[VIEW_NAME_SIZE])
+/* Some share of IMAGE: 1 with its row and pin, to be freed, or 0. */
+static int first_share(struct connection *connection, int64_t image, int64_t *row, char **pin)
 {
     CLEANUP_STATEMENT sqlite3_stmt *use = statement_use(connection, STATEMENT_SHARES);
 
@@ -197,7 +206,9 @@ static int first_share(struct connection *connection, int64_t image, int64_t *ro
         result = statement_step(connection, use);
     if (result == 1) {
         *row = sqlite3_column_int64(use, 0);
-        (void)snprintf(pin, VIEW_NAME_SIZE, "%s", statement_text(use, 1));
+        *pin = strdup(statement_text(use, 1)); /* whole: it may be longer than a name */
+        if (!*pin)
+            result = -ENOMEM;
     }
     return result;
 }
@@ -205,11 +216,14 @@ static int first_share(struct connection *connection, int64_t image, int64_t *ro
 int replica_remove_image(struct connection *connection, int64_t row, int64_t now)
 {
     struct write_image image = {0};
-    char pin[VIEW_NAME_SIZE];
     int64_t share = 0;
     int result = write_image(connection, row, &image);
 
-    while (result == 0 && (result = first_share(connection, row, &share, pin)) == 1) {
+    while (result == 0) {
+        CLEANUP_FREE char *pin = NULL;
+        result = first_share(connection, row, &share, &pin);
+        if (result != 1)
+            break;
         result = write_cancel(connection, share, row, image.owner, pin, now);
         if (result == 0)
             result = feed_add(connection, now, 0, FEED_CANCELLED, row, row, pin);

@@ -51,6 +51,9 @@ struct replica_image {
     const char *record; /* JSON */
 };
 
+/* Whose the image ID is: 1, or 0 where there is none. */
+int replica_image_owner(struct connection *connection, const char *id, int64_t *owner) MUST_CHECK;
+
 /* Adds or brings up to date IMAGE at NOW. Gives its row, and whether anything is new: 1, or 0. */
 int replica_put_image(struct connection *connection, const struct replica_image *image, int64_t now,
                       int64_t *row) MUST_CHECK;

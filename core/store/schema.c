@@ -1,6 +1,8 @@
 /* The schema and its upgrade steps: see the header. */
 #include "core/store/schema.h"
 
+#include "core/store/schema_match.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -203,6 +205,27 @@ static int run_steps(sqlite3 *db, int version, const char *path, struct buffer *
     return 0;
 }
 
+/* Carries out in a database of its own the steps that a file of VERSION has seen, and compares.
+ * Returns 0, or a negative errno with ERROR set. */
+static int check_strangers(sqlite3 *db, int version, const char *path, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer what = BUFFER_INIT(4096);
+    sqlite3 *model = NULL;
+    int rc = sqlite3_open(":memory:", &model);
+
+    for (int step = 0; step < version && rc == SQLITE_OK; step++)
+        rc = run_step(model, step);
+    if (rc == SQLITE_OK)
+        rc = schema_find_stranger(db, model, &what);
+    (void)sqlite3_close(model);
+    if (rc == SQLITE_ROW)
+        buffer_printf(error,
+                      "%s: not as imgshare makes it: its schema holds another %s; nothing in it is "
+                      "carried out",
+                      path, buffer_text(&what));
+    return rc == SQLITE_ROW ? -EINVAL : rc == SQLITE_DONE ? 0 : damaged(db, rc, path, error);
+}
+
 /* A schema that says the right version but lacks a column is damaged: every column that the
  * statements use is asked for once. */
 static int check_tables(sqlite3 *db)
@@ -256,7 +279,13 @@ int schema_check(sqlite3 *db, const char *path, bool writable, struct buffer *er
                       path, version, STEPS);
         return -EROFS;
     }
-    int result = run_steps(db, version, path, error);
+    if (version < 0) {
+        buffer_printf(error, "%s: not a registry: its schema is %d", path, version);
+        return -EINVAL;
+    }
+    int result = check_strangers(db, version, path, error);
+    if (result == 0)
+        result = run_steps(db, version, path, error);
     if (result < 0)
         return result;
     rc = check_tables(db);

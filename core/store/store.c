@@ -4,6 +4,7 @@
 #include "core/rules/refusal.h"
 #include "core/store/lock.h"
 #include "core/store/schema.h"
+#include "core/store/side_files.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -77,7 +78,7 @@ static int check_file(const char *path, struct buffer *error)
         buffer_printf(error, "%s: empty; make a registry with: imgshare init REGISTRY", path);
         return -EINVAL;
     }
-    return 0;
+    return side_files_check(path, error);
 }
 
 /* Opens in MODE and checks what is there. */
@@ -145,6 +146,8 @@ int store_open_any(const char *path, struct store *store, struct buffer *error)
         return -ENOMEM;
 
     result = open_best(store, error);
+    if (result == 0) /* by now they are in use: nobody has put one there in between */
+        result = side_files_check(path, error);
     if (result < 0)
         store_close(store);
     return result;

@@ -64,6 +64,7 @@ static int open_unlocked(struct view *view, struct view_look look, struct buffer
     }
     connection_close(&view->connection);
     view->connection = connection;
+    connection_bound(&view->connection);
     view->mode = mode;
     view->look = look;
     return 0;
@@ -77,9 +78,12 @@ int view_open(struct view *view, const char *path, enum connection_mode mode, in
     view->mode = mode == CONNECTION_READ_WRITE ? CONNECTION_READ_ONLY : mode;
     view->account = account;
     (void)snprintf(view->pin, sizeof(view->pin), "%s", pin);
-    return mode == CONNECTION_IMMUTABLE
-               ? -refusal_errno(open_unlocked(view, look_at(path), error))
-               : connection_open(&view->connection, path, view->mode, VIEW_CACHE_KIB, error);
+    if (mode == CONNECTION_IMMUTABLE)
+        return -refusal_errno(open_unlocked(view, look_at(path), error));
+    int result = connection_open(&view->connection, path, view->mode, VIEW_CACHE_KIB, error);
+    if (result == 0)
+        connection_bound(&view->connection);
+    return result;
 }
 
 int view_renew(struct view *view)
@@ -102,9 +106,25 @@ void view_close(struct view *view)
     connection_close(&view->connection);
 }
 
+/* A column as a name. What holds a NUL is none: its beginning would be another's. */
+static const char *name_of(sqlite3_stmt *use, int column)
+{
+    const char *text = statement_text(use, column);
+
+    return strlen(text) == (size_t)sqlite3_column_bytes(use, column) ? text : "";
+}
+
+/* The same for what is too long. */
 static void copy_name(char out[VIEW_NAME_SIZE], sqlite3_stmt *use, int column)
 {
-    (void)snprintf(out, VIEW_NAME_SIZE, "%s", statement_text(use, column));
+    const char *text = name_of(use, column);
+
+    (void)snprintf(out, VIEW_NAME_SIZE, "%s", strlen(text) < VIEW_NAME_SIZE ? text : "");
+}
+
+static bool is_row(int64_t row)
+{
+    return row > 0 && row <= VIEW_ROW_MAX;
 }
 
 /* Takes STATEMENT and binds ?1 to ROW or TEXT (the one that is used), and where the statement has
@@ -136,22 +156,35 @@ static int step_one(struct view *view, sqlite3_stmt *use)
     return result == 1 ? 0 : result == 0 ? -ENOENT : result;
 }
 
-/* Visits what USE lists: columns row, name, mtime, and by EXTRA the share's row or a label. */
+/* The same for a thing, whose row id comes first. */
+static int step_thing(struct view *view, sqlite3_stmt *use)
+{
+    int result = step_one(view, use);
+
+    return result == 0 && !is_row(sqlite3_column_int64(use, 0)) ? -REFUSAL_STORE_DAMAGED : result;
+}
+
+/* Visits what USE lists: columns row, name, mtime, and by EXTRA the share's row or a label. Rows
+ * rise; where they do not, pages lead in circles and the list might have no end. */
 enum extra { EXTRA_NONE, EXTRA_SHARE, EXTRA_LABEL };
 
 static int visit_all(struct view *view, sqlite3_stmt *use, enum extra extra, view_visit visit,
                      void *context)
 {
+    int64_t last = 0;
     int result = 0;
 
     while ((result = statement_step(&view->connection, use)) == 1) {
         struct view_entry entry = {
             .row = sqlite3_column_int64(use, 0),
-            .name = statement_text(use, 1),
+            .name = name_of(use, 1),
             .mtime_ns = sqlite3_column_int64(use, 2),
             .share = extra == EXTRA_SHARE ? sqlite3_column_int64(use, 3) : 0,
-            .label = extra == EXTRA_LABEL ? statement_text(use, 3) : "",
+            .label = extra == EXTRA_LABEL ? name_of(use, 3) : "",
         };
+        if (entry.row <= last || !is_row(entry.row) || (entry.share != 0 && !is_row(entry.share)))
+            return -REFUSAL_STORE_DAMAGED;
+        last = entry.row;
         if (visit(&entry, context) != 0)
             return 0;
     }
@@ -190,7 +223,7 @@ int view_settings(struct view *view, int64_t *limit, enum snapshot_policy *polic
 
 static int take_image(struct view *view, sqlite3_stmt *use, struct view_image *out)
 {
-    int result = step_one(view, use);
+    int result = step_thing(view, use);
 
     if (result < 0)
         return result;
@@ -297,7 +330,7 @@ void view_refusal_dispose(struct view_refusal *refusal)
 
 static int take_share(struct view *view, sqlite3_stmt *use, struct view_share *out)
 {
-    int result = step_one(view, use);
+    int result = step_thing(view, use);
 
     if (result < 0)
         return result;
@@ -337,25 +370,9 @@ int view_shares(struct view *view, int64_t image, int64_t after, view_visit visi
     return result < 0 ? result : visit_all(view, use, EXTRA_NONE, visit, context);
 }
 
-int view_unlistable(struct view *view, view_visit visit, void *context)
-{
-    CLEANUP_STATEMENT sqlite3_stmt *use =
-        statement_use(&view->connection, STATEMENT_SHARES_UNLISTABLE);
-
-    if (!use)
-        return statement_error(&view->connection);
-    int result = statement_bind(use, "i", view->account);
-    while (result >= 0 && (result = statement_step(&view->connection, use)) == 1) {
-        struct view_entry entry = {.name = statement_text(use, 0), .label = statement_text(use, 1)};
-        if (visit(&entry, context) != 0)
-            return 0;
-    }
-    return result;
-}
-
 static int take_recipient(struct view *view, sqlite3_stmt *use, struct view_recipient *out)
 {
-    int result = step_one(view, use);
+    int result = step_thing(view, use);
 
     if (result < 0)
         return result;

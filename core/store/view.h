@@ -21,6 +21,10 @@
 
 #define VIEW_NAME_SIZE (TEXT_NAME_MAX + 1)
 
+/* The largest row id that an inode number has room for; the smallest is 1. A row with another is
+ * damage. */
+#define VIEW_ROW_MAX (INT64_MAX >> 6)
+
 /* What a file of which no lock and no log tells looked like. */
 struct view_look {
     dev_t device;

@@ -73,6 +73,17 @@ class Errors(CloudTest):
         self.assertEqual(answer.error, (418, "TEAPOT", "short and stout"))
         self.assertEqual(answer.json["error"]["code"], 40301)
 
+    def test_bytes_of_ones_own(self):
+        self.fault("answer", base64=True, body="AP8=", headers={"content-encoding": "x"})
+        answer = self.share("alice")
+        self.assertEqual((answer.raw, answer.headers["content-encoding"]), (b"\0\xff", "x"))
+
+    def test_pieces(self):
+        self.fault("stream", start='{"result":{"pins":[', piece='"p{n}",', pieces=30000,
+                   end='"last"]}}')
+        self.assertEqual(self.share("alice").json["result"]["pins"][-2:], ["p29999", "last"])
+        self.assertEqual(self.truth(), [])
+
     def test_an_answer_of_ones_own(self):
         self.fault("answer", http=302, headers={"location": "http://localhost:1/"},
                    body={"requestId": "{requestId}"})

@@ -248,15 +248,13 @@ static void a_database_of_another_program_is_left_alone(void **state)
     run_raw(registry, "SELECT url FROM bookmarks");
 }
 
-static void a_store_that_lacks_a_table_or_a_column_is_damaged(void **state)
+static void a_store_that_lacks_a_table_is_damaged(void **state)
 {
     static const struct {
         const char *sql;
         const char *part;
     } rows[] = {
         {"DROP TABLE feed", "no such table: feed"},
-        {"ALTER TABLE account DROP COLUMN events_end", "no such column: events_end"},
-        {"ALTER TABLE image RENAME COLUMN record TO recorded", "no such column: record"},
         {"DROP TABLE refusal", "no such table: refusal"},
     };
     const struct registry *registry = *state;
@@ -267,6 +265,43 @@ static void a_store_that_lacks_a_table_or_a_column_is_damaged(void **state)
         run_raw(registry, rows[i].sql);
         assert_refused(check(registry, true, rows[i].part), "EIO");
     }
+}
+
+static void a_store_that_holds_something_else_is_refused(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *part;
+    } rows[] = {
+        {"ALTER TABLE account DROP COLUMN events_end", "another table account"},
+        {"ALTER TABLE image RENAME COLUMN record TO recorded", "another table image"},
+        {"CREATE TRIGGER t AFTER INSERT ON share BEGIN SELECT 1; END", "another trigger t"},
+        {"CREATE VIEW v AS SELECT 1; CREATE TRIGGER t INSTEAD OF INSERT ON v BEGIN SELECT 1; END",
+         "another trigger t"},
+        {"CREATE INDEX i ON share (hex(pin))", "another index i"},
+        {"DROP TABLE feed; CREATE VIEW FEED AS SELECT 1 AS id", "another view FEED"},
+    };
+    const struct registry *registry = *state;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        (void)remove(registry->path);
+        make(registry);
+        run_raw(registry, rows[i].sql);
+        assert_refused(check(registry, true, rows[i].part), "EINVAL");
+    }
+    (void)remove(registry->path);
+    make(registry);
+    run_raw(registry, "CREATE TABLE other (x); CREATE VIEW v AS SELECT x FROM other; ANALYZE");
+    assert_done(check(registry, true, ""));
+}
+
+static void a_version_below_none_is_refused(void **state)
+{
+    const struct registry *registry = *state;
+
+    make(registry);
+    run_raw(registry, "PRAGMA user_version = -1");
+    assert_refused(check(registry, true, "its schema is -1"), "EINVAL");
 }
 
 static void what_is_no_database_is_said_to_be_none(void **state)
@@ -320,7 +355,9 @@ int main(void)
         SCHEMA_TEST(several_programs_bring_a_store_up_to_date_at_once),
         SCHEMA_TEST(a_store_of_a_newer_program_is_left_alone),
         SCHEMA_TEST(a_database_of_another_program_is_left_alone),
-        SCHEMA_TEST(a_store_that_lacks_a_table_or_a_column_is_damaged),
+        SCHEMA_TEST(a_store_that_lacks_a_table_is_damaged),
+        SCHEMA_TEST(a_store_that_holds_something_else_is_refused),
+        SCHEMA_TEST(a_version_below_none_is_refused),
         SCHEMA_TEST(what_is_no_database_is_said_to_be_none),
         SCHEMA_TEST(tables_cannot_be_made_where_there_are_some),
         SCHEMA_TEST(row_ids_that_inode_numbers_are_made_of_are_never_used_again),

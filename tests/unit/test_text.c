@@ -76,6 +76,12 @@ static void a_file_name_is_what_a_directory_can_hold(void **state)
         {"a/b", false},
         {"/", false},
         {"bad\xff", false},
+        {"\x1b[2J", false},
+        {"a\nb", false},
+        {"a\x7f", false},
+        {"a\xc2\x9b", false},
+        {"a\xe2\x80\xae", false},
+        {"a\xe2\x80\x8d", true},
     };
     char longest[TEXT_NAME_MAX + 2];
 
@@ -140,6 +146,31 @@ static void json_is_escaped_in_its_own_way(void **state)
         text_escape_json(&out, rows[i].json);
         assert_string_equal(buffer_text(&out), rows[i].shown);
     }
+}
+
+static void the_start_of_a_long_text_is_cut_between_characters(void **state)
+{
+    CLEANUP_BUFFER struct buffer out = BUFFER_INIT(256);
+
+    (void)state;
+    text_escape_start(&out,
+                      "\x1b"
+                      "ab",
+                      3);
+    buffer_puts(&out, "|");
+    text_escape_start(&out, "a\xe5\xbc\xa0", 3);
+    buffer_puts(&out, "|");
+    text_escape_start(&out, "a\xff\xff\xff", 2);
+    assert_string_equal(buffer_text(&out), "\\x1bab|a... (4 bytes)|a\\xff... (4 bytes)");
+}
+
+static void muted_text_keeps_its_length(void **state)
+{
+    char text[] = "a\x1b[2J \xc2\x9b \xe5\xbc\xa0 \xff \xe5\n";
+
+    (void)state;
+    text_mute(text, strlen(text));
+    assert_string_equal(text, "a?[2J ?? \xe5\xbc\xa0 ? ?\n");
 }
 
 static void logfmt_quotes_what_would_split_or_end_a_value(void **state)
@@ -264,6 +295,8 @@ int main(void)
         cmocka_unit_test(a_file_name_is_what_a_directory_can_hold),
         cmocka_unit_test(what_a_terminal_would_obey_is_escaped),
         cmocka_unit_test(json_is_escaped_in_its_own_way),
+        cmocka_unit_test(the_start_of_a_long_text_is_cut_between_characters),
+        cmocka_unit_test(muted_text_keeps_its_length),
         cmocka_unit_test(logfmt_quotes_what_would_split_or_end_a_value),
         cmocka_unit_test(times_are_shown_in_utc_with_the_digits_asked_for),
         cmocka_unit_test(a_time_that_was_written_is_read_back_the_same),

@@ -1,11 +1,13 @@
 """One request from its arrival to its answer, with all delays and faults on the way."""
 
+import base64
+import math
 import os
 import socket
 import struct
 
 from fakecloud import answers
-from fakecloud.answers import Answer
+from fakecloud.answers import Answer, to_bytes
 from fakecloud.rows import to_json
 
 _PIECE = b"x" * 65536
@@ -88,11 +90,12 @@ class Exchange:
                  "pin": (self.call.pins_wanted() or ["xx"])[0]}
         self._send(answers.refusal(self.request_id, row, names, changes))
 
-    def _do_answer(self, _answer, http, headers, body):
+    def _do_answer(self, _answer, http, headers, body, **parameters):
         if not isinstance(body, str):
             body = to_json(body)
-        self._send(Answer(http, "forced", body.replace("{requestId}", self.request_id).encode(),
-                          headers=tuple(headers.items())))
+        data = (base64.b64decode(body) if parameters["base64"]
+                else to_bytes(body.replace("{requestId}", self.request_id)))
+        self._send(Answer(http, "forced", data, headers=tuple(headers.items())))
 
     def _do_cut(self, answer, at):
         at = len(answer.body) // 2 if at is None else at
@@ -139,17 +142,37 @@ class Exchange:
         length = len(start) + pieces * len(_PIECE) + 3
         answer = Answer(200, "huge", b"")
         self.connection.write(self._head(answer, length) + start)
+        self._repeat(lambda _: _PIECE, pieces, b'"}}', False)
 
-        def more(left):
-            while left and self.connection.writable():
-                if not self.connection.write(_PIECE):
+    def _do_stream(self, _answer, head, start, piece, pieces, end):
+        """Whatever it is, written as fast as it is read."""
+        self._end("stream")
+        self.connection.write(
+            to_bytes(head if head is not None else
+                     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n")
+            + to_bytes(start.replace("{requestId}", self.request_id)))
+        whole = to_bytes(piece)
+        numbered = "{n}" in piece
+
+        def make(number):
+            return to_bytes(piece.replace("{n}", str(number))) if numbered else whole
+        self._repeat(make, pieces or math.inf, to_bytes(end), True)
+
+    def _repeat(self, make, pieces, end, close):
+        """Writes so many pieces, many at a time, and then the end of the answer."""
+        def more(number):
+            while number < pieces and self.connection.writable():
+                data = bytearray()
+                while number < pieces and len(data) < len(_PIECE):
+                    data += make(number)
+                    number += 1
+                if not self.connection.write(bytes(data)):
                     return
-                left -= 1
-            if left:
-                self.connection.when_writable(lambda: more(left))
+            if number < pieces:
+                self.connection.when_writable(lambda: more(number))
             else:
-                self.connection.answer(b'"}}', False)
-        more(pieces)
+                self.connection.answer(end, close)
+        more(0)
 
 
 def reset_socket(sock):

@@ -8,13 +8,14 @@ from fakecloud.settings import BadValue
 ACTIONS = {
     "error": {"row": None, "http": None, "code": None, "status": None, "message": None,
               "body": "json"},
-    "answer": {"http": 200, "headers": {}, "body": ""},
+    "answer": {"http": 200, "headers": {}, "body": "", "base64": False},
     "cut": {"at": None},
     "drip": {"bytes_per_s": 100},
     "garbage": {"bytes": 512},
     "huge": {"mb": 64},
     "deep": {"levels": 100000},
     "raw": {"text": ""},
+    "stream": {"head": None, "start": "", "piece": "", "pieces": 0, "end": ""},
     "reset": {},
     "close": {},
     "hang": {},
@@ -22,8 +23,8 @@ ACTIONS = {
 }
 # These spoil the answer that there is, so that the request has to be carried out first.
 _SPOILING = ("cut", "drip")
-_COMMON = {"operation": "*", "image": None, "pin": None, "account": None, "skip": 0,
-           "times": None, "probability": 1, "applied": None}
+_COMMON = {"operation": "*", "image": None, "pin": None, "account": None, "source": None,
+           "skip": 0, "times": None, "probability": 1, "applied": None}
 _BODIES = ("json", "html", "empty", "no-request-id")
 
 
@@ -46,7 +47,8 @@ class Fault:
         for operation in self.operations:
             if operation not in OPERATIONS and operation != "*":
                 raise BadValue(f"there is no operation {operation}")
-        self.image, self.pin, self.account = (values[name] for name in ("image", "pin", "account"))
+        self.image, self.pin, self.account, self.source = (
+            values[name] for name in ("image", "pin", "account", "source"))
         self.skip, self.times = values["skip"], values["times"]
         self.probability = values["probability"]
         self.applied = values["applied"]
@@ -71,12 +73,13 @@ class Fault:
         return (("*" in self.operations or call.operation in self.operations)
                 and (self.image is None or self.image == (call.image or call.one("imageId")))
                 and (self.pin is None or self.pin in pins)
+                and (self.source is None or self.source == call.one("imageSource"))
                 and (self.account is None or self.account == account))
 
     def as_dict(self):
         """The rule as it was given, its number, and how many requests it has met."""
         return {"number": self.number, "do": self.action, "operation": self.operations,
-                "image": self.image, "pin": self.pin, "account": self.account,
+                "image": self.image, "pin": self.pin, "account": self.account, "source": self.source,
                 "skip": self.skip, "times": self.times, "probability": self.probability,
                 "applied": self.applied, "met": self.met, **self.parameters}
 
