@@ -31,7 +31,7 @@ class Source:
         self.path = path
         self.images = ["img-bulk%06d" % number for number in range(images)]
         self.in_steps = in_steps
-        self.seconds = 0
+        self.seconds = self.size = 0
         with open(path, "w", encoding="ascii") as file:
             for image in self.images:
                 json.dump({"imageId": image, "name": image, "ownerPin": OWNER, "status": "ready",
@@ -43,6 +43,23 @@ class Source:
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT,
                                 env=dict(os.environ, SQLITE_TMPDIR=temporary))
+
+
+def kill_at(process, registry, size):
+    """Kills PROCESS when the registry and its log hold SIZE bytes: in the middle of writing. Whether it
+    was alive."""
+    def held():
+        total = 0
+        for suffix in ("", "-wal"):
+            try:
+                total += os.path.getsize(registry + suffix)
+            except OSError:
+                continue
+        return total
+
+    while held() < size and process.poll() is None:
+        time.sleep(0.0002)
+    return process.poll() is None and support.kill_later(process, 0)
 
 
 def change_for_ever(mount, path, stop):
@@ -83,9 +100,10 @@ class Harness:
             require(source.begin(registry, self.temporary).wait(support.PATIENCE) == 0,
                     "the import fails")
             source.seconds = time.monotonic() - begun
+            source.size = os.path.getsize(registry)
         for number in range(self.rounds):
             try:
-                    self.round(self.sources[number % 3 == 2], number % 2 == 1)
+                    self.round(self.sources[number % 3 == 2], number % 2 == 1 or number % 3 == 2)
             except Fault as fault:
                 raise Fault("round %d: %s" % (number + 1, fault)) from fault
         left = os.listdir(self.temporary)
@@ -115,10 +133,12 @@ class Harness:
         self.stop[0] = 0
         writer = self.fork(mount, log) if mount else None
         process = source.begin(registry, self.temporary)
-        # Most of the time goes into reading; what matters comes towards the end.
-        part = self.rng.uniform(0, 1.1) if self.rng.random() < 0.4 else self.rng.uniform(0.6, 1.1)
-        if support.kill_later(process, part * source.seconds * (1.5 if mount else 1)):
-            self.killed += 1
+        if self.rng.random() < 0.4:
+            died = support.kill_later(process, self.rng.random() * source.seconds * 1.1)
+        else:
+            died = kill_at(process, registry,
+                           self.rng.uniform(os.path.getsize(registry), source.size))
+        self.killed += died
         process.stdout.close()
         if writer:
             time.sleep(0.03)  # it goes on: no lock died with the import
