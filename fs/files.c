@@ -29,9 +29,10 @@ static struct content *content_of(const struct fuse_file_info *info)
     return (struct content *)(uintptr_t)info->fh;
 }
 
-static void content_release(struct content *content)
+static void content_release(struct mount *mount, struct content *content)
 {
     if (atomic_fetch_sub(&content->users, 1) == 1) {
+        atomic_fetch_sub(&mount->contents, 1);
         buffer_dispose(&content->text);
         free(content);
     }
@@ -80,6 +81,7 @@ static void open_content(fuse_req_t request, const struct call *call, struct fus
         return;
     }
     atomic_init(&content->users, 1);
+    atomic_fetch_add(&call->mount->contents, 1);
     content->text = (struct buffer)BUFFER_INIT(ATTRIBUTE_MAX);
     int result = tree_content(call->mount, call->view, &call->inode, &content->text);
     if (result == 0) {
@@ -94,7 +96,7 @@ static void open_content(fuse_req_t request, const struct call *call, struct fus
     } else {
         reply_error(request, result);
     }
-    content_release(content);
+    content_release(call->mount, content);
 }
 
 void operation_open(fuse_req_t request, fuse_ino_t number, struct fuse_file_info *info)
@@ -132,6 +134,7 @@ static void read_events(fuse_req_t request, const struct call *call, size_t size
 void operation_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t offset,
                     struct fuse_file_info *info)
 {
+    struct mount *mount = fuse_req_userdata(request);
     struct content *content = content_of(info);
     struct call call = {0};
 
@@ -150,7 +153,7 @@ void operation_read(fuse_req_t request, fuse_ino_t number, size_t size, off_t of
     size_t rest = length - begin;
     (void)fuse_reply_buf(request, rest > 0 ? content->text.text + begin : NULL,
                          rest < size ? rest : size);
-    content_release(content);
+    content_release(mount, content);
 }
 
 void operation_write(fuse_req_t request, fuse_ino_t number, const char *data, size_t size,
@@ -173,7 +176,7 @@ void operation_release(fuse_req_t request, fuse_ino_t number, struct fuse_file_i
     struct inode inode = {0};
 
     if (content)
-        content_release(content);
+        content_release(mount, content);
     else if (inode_decode(number, &inode) && inode.kind == INODE_SHARE)
         tally_remove(&mount->opens, number);
     reply_error(request, 0);

@@ -68,6 +68,16 @@ bool tally_has(struct tally *tally, uint64_t key, int64_t *time_ns)
     return entry != NULL;
 }
 
+int64_t tally_total(struct tally *tally)
+{
+    LOCK_SCOPE(&tally->mutex);
+    int64_t total = 0;
+
+    for (size_t i = 0; i < tally->count; i++)
+        total += tally->entries[i].count;
+    return total;
+}
+
 /* The end of a thread's view. */
 static void close_view(void *pointer)
 {

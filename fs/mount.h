@@ -44,6 +44,8 @@ int tally_add(struct tally *tally, uint64_t key, int64_t time_ns) MUST_CHECK;
 void tally_remove(struct tally *tally, uint64_t key);
 /* Whether there is any of KEY; then *TIME_NS (may be NULL) is the one of the first. */
 bool tally_has(struct tally *tally, uint64_t key, int64_t *time_ns);
+/* How many there are of all keys. */
+int64_t tally_total(struct tally *tally);
 
 struct notifier;
 
@@ -57,6 +59,7 @@ struct mount {
     pthread_key_t view_key;         /* the thread's struct view *, opened when first needed */
     struct tally opens;             /* shares open in this mount, by inode number */
     struct tally changes;           /* changes without an answer yet, by image row */
+    atomic_int contents;            /* texts that open files show */
     _Atomic int64_t short_until_ns; /* until then timeouts are short */
 };
 

@@ -389,6 +389,14 @@ void notifier_wake(struct notifier *notifier)
         return;
 }
 
+size_t notifier_waiting(struct notifier *notifier)
+{
+    if (!notifier)
+        return 0;
+    LOCK_SCOPE(&notifier->mutex);
+    return notifier->count;
+}
+
 void notifier_stop(struct notifier *notifier)
 {
     if (!notifier)

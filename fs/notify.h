@@ -21,6 +21,9 @@ int notifier_start(struct mount *mount, struct notifier **out) MUST_CHECK;
 /* Looks for news at once. Any thread; does not wait. NULL is allowed. */
 void notifier_wake(struct notifier *notifier);
 
+/* How many things wait for their names to be dropped. NULL is allowed: none. */
+size_t notifier_waiting(struct notifier *notifier);
+
 /* Ends the threads, once the session is unmounted, and frees the notifier. NULL is allowed. */
 void notifier_stop(struct notifier *notifier);
 

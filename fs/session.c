@@ -221,6 +221,17 @@ static void reload(struct session *session)
     notifier_wake(session->mount.notifier);
 }
 
+/* What should be nothing where nobody has a file open and no call is unanswered: for who looks for
+ * something that was not given back. */
+static void tell_holdings(struct session *session)
+{
+    struct mount *mount = &session->mount;
+
+    log_write(LOG_DEBUG, "holds: %d contents, %lld open shares, %lld unanswered changes, %zu names",
+              atomic_load(&mount->contents), (long long)tally_total(&mount->opens),
+              (long long)tally_total(&mount->changes), notifier_waiting(mount->notifier));
+}
+
 /* A signal that came; true if it asks for the end. */
 static bool handle_signal(struct session *session, int signal_fd)
 {
@@ -234,6 +245,7 @@ static bool handle_signal(struct session *session, int signal_fd)
         return false;
     case SIGUSR1:
         log_step_level(1);
+        tell_holdings(session);
         return false;
     case SIGUSR2:
         log_step_level(-1);

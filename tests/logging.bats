@@ -146,6 +146,21 @@ step()
     wait_for 5 eval "tr -d '\\0' <'$LOG' | grep -x 'imgsharefs: loglevel=$2'"
 }
 
+@test "SIGUSR1 at debug says what is held, which is nothing once all is closed" {
+    serve -o loglevel=debug
+    exec 8<"$MNT/README" 9>"$MNT/private/$IMG_GOLDEN/shares/alice"
+    wait_for 5 eval "step USR1 debug && holds '1 contents, 1 open shares, 0 unanswered changes, 0 names'"
+    exec 8<&- 9>&-
+    wait_for 5 eval "step USR1 debug && holds '0 contents, 0 open shares, 0 unanswered changes, 0 names'"
+    end
+}
+
+# holds WHAT: the daemon has said so.
+holds()
+{
+    tr -d '\0' <"$LOG" | grep -qx "imgsharefs: holds: $1"
+}
+
 @test "in the journal each line has its level" {
     new_registry
     mkdir "$PLACE/mnt"
