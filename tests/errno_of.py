@@ -6,14 +6,15 @@ usage: errno_of.py CALL PATH [ARG]...     one call
        errno_of.py --table <LINES         a line is EXPECTED CALL PATH [ARG]..., quoted as in a shell;
                                           prints those that come out otherwise, and ends with 1 if any
 
-    creat creat_excl open_r open_w open_rw open_trunc opendir stat readlink
-    unlink rmdir mkdir mkfifo symlink   PATH
+    creat creat_excl open_r open_w open_rw open_trunc open_nofollow open_tmpfile opendir stat readlink
+    unlink rmdir mkdir mkfifo symlink statvfs fsync   PATH
     access    PATH                    for writing
     mknod     PATH [chr|fifo|reg|sock]    reg unless told
     link      PATH NEW
     rename    PATH NEW
     rename_noreplace rename_exchange rename_flags   PATH NEW    renameat2(2); the last with unknown flags
     truncate  PATH SIZE
+    ftruncate PATH SIZE [r]           through a descriptor for writing, or for reading
     chmod     PATH MODE               octal
     chown     PATH UID GID            -1 leaves it
     utime     PATH now|SECONDS
@@ -32,6 +33,23 @@ def write(path):
     fd = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         os.write(fd, b"x")
+    finally:
+        os.close(fd)
+
+
+def ftruncate(path, size, how="w"):
+    fd = os.open(path, os.O_WRONLY if how == "w" else os.O_RDONLY)
+    try:
+        os.ftruncate(fd, int(size))
+    finally:
+        os.close(fd)
+
+
+def fsync(path):
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+        os.fdatasync(fd)
     finally:
         os.close(fd)
 
@@ -66,8 +84,12 @@ CALLS = {
     "open_w": lambda p: os.close(os.open(p, os.O_WRONLY)),
     "open_rw": lambda p: os.close(os.open(p, os.O_RDWR)),
     "open_trunc": lambda p: os.close(os.open(p, os.O_RDONLY | os.O_TRUNC)),
+    "open_nofollow": lambda p: os.close(os.open(p, os.O_RDONLY | os.O_NOFOLLOW)),
+    "open_tmpfile": lambda p: os.close(os.open(p, os.O_TMPFILE | os.O_WRONLY, 0o600)),
     "opendir": lambda p: os.close(os.open(p, os.O_RDONLY | os.O_DIRECTORY)),
     "stat": os.stat,
+    "statvfs": os.statvfs,
+    "fsync": fsync,
     "readlink": os.readlink,
     "access": lambda p: libc_call("access", p, os.W_OK),
     "unlink": os.unlink,
@@ -82,6 +104,7 @@ CALLS = {
     "rename_exchange": rename(2),
     "rename_flags": rename(0x40000000),
     "truncate": lambda p, size: os.truncate(p, int(size)),
+    "ftruncate": ftruncate,
     "chmod": lambda p, mode: os.chmod(p, int(mode, 8)),
     "chown": lambda p, uid, gid: os.chown(p, int(uid), int(gid)),
     "utime": utime,
