@@ -2,43 +2,19 @@
 # long, nothing is lost, no limit is passed, and the daemons are afterwards what they were before.
 
 load ../helpers
+load measure
 
 setup()
 {
-    REGISTRY=$BATS_TEST_TMPDIR/registry
-    "$IMGSHARE" init "$REGISTRY" --account jcloud-demo --account partner-lab
-    # Near the limit of 20, and far from it.
-    {
-        "$TESTS/generate" --images 3 --pins 19 --accounts 24
-        "$TESTS/generate" --first 3 --images 2 --pins 1 --accounts 24
-        "$TESTS/generate" --first 5 --images 2 --pins 18 --accounts 24 --owner partner-lab
-    } | "$IMGSHARE" import "$REGISTRY" - >/dev/null
+    contended_registry
     MNTS=()
     for account in jcloud-demo jcloud-demo partner-lab; do
         mount_registry -o account=$account
         MNTS+=("$MNT")
     done
-    PINS=(account-00{00..23})
     DAEMONS=()
     for MNT in "${MNTS[@]}"; do
         DAEMONS+=("$(daemon_pid "$MNT")")
-    done
-}
-
-measure()
-{
-    "$PYTHON" -IS "$TESTS/heavy/measure.py" "$@"
-}
-
-# Threads and open files of each daemon.
-holdings()
-{
-    local pid
-
-    for pid in "${DAEMONS[@]}"; do
-        printf '%s: %s threads, %s files\n' "$pid" \
-            "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)" \
-            "$(find "/proc/$pid/fd" -mindepth 1 | wc -l)"
     done
 }
 
@@ -54,7 +30,7 @@ agree()
     # Once for each thread to have opened what it needs.
     run measure contend 3 "${MNTS[@]}" -- "${PINS[@]}"
     assert_success
-    holdings >"$BATS_TEST_TMPDIR/before"
+    holdings "${DAEMONS[@]}" >"$BATS_TEST_TMPDIR/before"
     measure peak "$BATS_TEST_TMPDIR/stop" "${DAEMONS[@]}" >"$BATS_TEST_TMPDIR/peak" 3>&- &
     sampler=$!
 
@@ -81,7 +57,7 @@ agree()
     for pid in "${DAEMONS[@]}"; do
         kill -0 "$pid"
     done
-    holdings | diff "$BATS_TEST_TMPDIR/before" -
+    holdings "${DAEMONS[@]}" | diff "$BATS_TEST_TMPDIR/before" -
     [ -n "${IMGSHARE_SANITIZE-}" ] || [ "$(cat "$BATS_TEST_TMPDIR/peak")" -lt 16384 ]
     for MNT in "${MNTS[@]}"; do
         unmount "$MNT"

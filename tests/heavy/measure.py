@@ -98,10 +98,15 @@ def cmd_touches(stop, directory, pin):
 class Worker:
     """One of those that contend: what it does, and what came of it."""
 
+    share_errnos = {errno.EDQUOT}
+    cancel_errnos = {errno.ENOENT}
+    most = LIMIT
+
     def __init__(self, mount, pins, number):
         self.private = os.path.join(mount, "private")
         self.images = os.listdir(self.private)
         self.pins = pins
+        self.known = set(pins)
         self.random = random.Random(number)
         self.operations = 0
         self.longest = 0
@@ -123,30 +128,40 @@ class Worker:
         if len(self.faults) < 5:
             self.faults.append(" ".join(str(word) for word in words))
 
-    def step(self):
+    def place(self):
+        """An image, its shares, and one of them."""
         image = os.path.join(self.private, self.random.choice(self.images))
         shares = os.path.join(image, "shares")
-        path = os.path.join(shares, self.random.choice(self.pins))
+        return image, shares, os.path.join(shares, self.random.choice(self.pins))
+
+    def change(self, path):
         # So many more shares than cancels that the limit is met all the time.
         if self.random.random() < 0.9:
             result = self.timed(share, path)
             self.refused += result == errno.EDQUOT
-            if result not in (None, errno.EDQUOT):
+            if result is not None and result not in self.share_errnos:
                 self.fault("share", path, errno.errorcode.get(result, result))
         else:
             result = self.timed(os.unlink, path)
-            if result not in (None, errno.ENOENT):
+            if result is not None and result not in self.cancel_errnos:
                 self.fault("cancel", path, errno.errorcode.get(result, result))
+
+    def look(self, image, shares, path):
         names = self.timed(os.listdir, shares)
         # A listing takes more than one step, and what is made between two of them may come along.
-        if not isinstance(names, list) or not set(names) <= set(self.pins):
+        if not isinstance(names, list) or not set(names) <= self.known:
             self.fault("ls", shares, names)
         result = self.timed(os.lstat, path)
-        if isinstance(result, int) and result != errno.ENOENT:
+        if isinstance(result, int) and result not in self.cancel_errnos:
             self.fault("stat", path, errno.errorcode.get(result, result))
         quota = self.timed(read, os.path.join(image, "quota"))
-        if not isinstance(quota, str) or not 0 <= int(quota.split("/")[0]) <= LIMIT:
-            self.fault("quota", image, quota)
+        if not isinstance(quota, str) or not 0 <= int(quota.split("/")[0]) <= self.most:
+            self.fault("quota", image, str(quota).strip())
+
+    def step(self):
+        image, shares, path = self.place()
+        self.change(path)
+        self.look(image, shares, path)
 
 
 def read(path):

@@ -4,16 +4,12 @@
 # must not depend on the machine (completeness, the shape of the growth, memory) is asserted as it is.
 
 load ../helpers
+load measure
 
 SMALL_IMAGES=20000
 IMAGES=100000
 MEMORY_MAX=16384  # KiB, RssAnon of a daemon
 IMPORT_MAX=102400 # KiB, of imgshare import
-
-measure()
-{
-    "$PYTHON" -IS "$TESTS/heavy/measure.py" "$@"
-}
 
 setup_file()
 {
@@ -24,7 +20,7 @@ setup_file()
         "$IMGSHARE" init "$count.registry" --account jcloud-demo
         "$TESTS/generate" --images "$count" --pins 5 --accounts 500 >images
         # script(1) gives it a terminal, and keeps what it shows there.
-        "$PYTHON" -IS "$TESTS/heavy/measure.py" run "$count.cost" script -qec \
+        measure run "$count.cost" script -qec \
             "'$IMGSHARE' import '$count.registry' images" "$count.terminal" >/dev/null
     done
     "$IMGSHARE" import "$SMALL_IMAGES.registry" "$SAMPLE/images.json" >again.out 2>again.err
