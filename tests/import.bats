@@ -83,6 +83,11 @@ value_of()
     } | refuse '1:*' 'broken JSON'
 }
 
+@test "a NUL is refused where it is, also behind a number" {
+    refuse 2:2 'NUL' < <(printf '{"imageId":"a",%s,"x":1\n \0}\n' "$REST")
+    refuse 1:10 'NUL' < <(printf '{"imageId\0":"a",%s}\n' "$REST")
+}
+
 @test "a wrong type is refused at its member" {
     refuse 1:2 'imageId must be a string' <<<"{\"imageId\":7,$REST}"
     refuse 2:1 'sizeMB must be a whole number' <<<"{\"imageId\":\"img-1\",$REST,

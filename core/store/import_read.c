@@ -94,10 +94,18 @@ static size_t offset_of_error(const struct reader *reader, const json_error_t *e
 /* Decodes the value at hand. NULL with the error set where it is broken. */
 static json_t *decode(struct reader *reader)
 {
+    const struct json_span *span = &reader->span;
     json_error_t error = {0};
-    json_t *json = json_loadb(reader->span.text, reader->span.length,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    /* The decoder passes over a NUL behind a number, and the record would end there. */
+    const char *nul = memchr(span->text, '\0', span->length);
 
+    if (nul) {
+        (void)reader_fault(reader, (size_t)(nul - span->text));
+        buffer_puts(reader->import->error, "broken JSON: no NUL can be in it");
+        return NULL;
+    }
+    json_t *json =
+        json_loadb(span->text, span->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!json) {
         (void)reader_fault(reader, offset_of_error(reader, &error));
         buffer_puts(reader->import->error, "broken JSON: ");

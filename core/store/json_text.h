@@ -2,7 +2,7 @@
  * Reading of JSON from its text: who needs a few members of a record need not have all of it
  * decoded.
  *
- * The text is one that a decoder has accepted, or json_is_plain().
+ * The text is one that a decoder has accepted and that holds no NUL, or json_is_plain().
  */
 #ifndef CORE_STORE_JSON_TEXT_H
 #define CORE_STORE_JSON_TEXT_H

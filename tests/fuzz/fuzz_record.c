@@ -131,8 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *record = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
 
     REQUIRE(record || !plain);
-    /* The scanner gives a value without the white space before it. */
-    if (json_is_object(record) && text[0] == '{') {
+    /* The scanner gives a value without the white space before it, and who reads a file refuses a
+     * NUL, which the decoder passes over behind a number. */
+    if (json_is_object(record) && text[0] == '{' && !memchr(text, '\0', size)) {
         look_at(text, size, record);
         look_at_members(text, size, record);
     }
