@@ -113,7 +113,7 @@ static int run(struct bound *bound, FILE *in, int64_t *spent_ns)
             result = change_next(bound, image, pin);
         if (result < 0) {
             (void)fprintf(stderr, "bound: %s %s: %s\n", id, pin,
-                          connection_message(&bound->store.connection));
+                          connection_message(&bound->store.connection, result));
             return 1;
         }
         *spent_ns += now_ns() - begun_ns;
