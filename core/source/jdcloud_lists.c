@@ -20,8 +20,10 @@
 #include <string.h>
 
 /* A list that says that it has more pages is not believed. */
-#define RETRY_MS 5000 /* a list that the store could not take is asked for again */
 #define PAGES_MAX 10000
+
+/* A list that the store could not take is asked for again. */
+#define RETRY_MS 5000
 
 /* Bytes of JSON of all its pages, which are kept until the last one has come: records of 45,000
  * images. */
@@ -106,7 +108,8 @@ static int merge_received(struct list_merge *merge, int64_t owner, int64_t row, 
     return result < 0 ? result : 0;
 }
 
-/* An image whose id no file name can be, or that is too large: it is told of in status, and nothing is removed. */
+/* An image whose id no file name can be, or that is too large: it is told of in status, and nothing
+ * is removed. */
 static int miss_record(struct list_merge *merge, const json_t *record)
 {
     const char *id = json_string_value(json_object_get(record, "imageId"));
