@@ -8,7 +8,11 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct sign_case {
     enum sign_algorithm algorithm;
@@ -298,6 +302,62 @@ static void recorded_signatures_are_ours(void **state)
     check_file("signature-vectors-recorded.json");
 }
 
+/* --- what signing leaves behind --- */
+
+#define STACK_SIZE (512UL << 10)
+#define KEY_SIZE 32
+#define LONG_SECRET "0123456789ABCDEF0123456789abcdef"
+
+static void *sign_simple(void *context)
+{
+    struct buffer *out = context;
+    struct sign_request request = simple;
+
+    request.secret_key = LONG_SECRET;
+    return sign_authorization(&request, out) == 0 ? context : NULL;
+}
+
+/* The key that is made of KEY for WORD. */
+static void derive(const void *key, size_t length, const char *word, unsigned char out[KEY_SIZE])
+{
+    unsigned int size = 0;
+
+    assert_non_null(HMAC(EVP_sha256(), key, (int)length, (const unsigned char *)word, strlen(word),
+                         out, &size));
+    assert_int_equal(size, KEY_SIZE);
+}
+
+/* Looks at the stack of a thread that has signed. */
+static void neither_the_secret_key_nor_one_made_of_it_stays_on_the_stack(void **state)
+{
+    static const char *const words[] = {"20261124", "r", "s", "jdcloud3_request"};
+    CLEANUP_BUFFER struct buffer out = BUFFER_INIT(1 << 16);
+    unsigned char key[KEY_SIZE];
+    pthread_attr_t attributes;
+    pthread_t thread;
+
+    (void)state;
+    char *stack =
+        mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(stack, MAP_FAILED);
+    assert_int_equal(pthread_attr_init(&attributes), 0);
+    assert_int_equal(pthread_attr_setstack(&attributes, stack, STACK_SIZE), 0);
+    assert_int_equal(pthread_create(&thread, &attributes, sign_simple, &out), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(out.length > 0);
+    /* Something is left: this is where it was. */
+    assert_non_null(memmem(stack, STACK_SIZE, "jdcloud3_request", 16));
+    assert_null(memmem(stack, STACK_SIZE, LONG_SECRET, strlen(LONG_SECRET)));
+    derive("JDCLOUD3" LONG_SECRET, strlen("JDCLOUD3" LONG_SECRET), words[0], key);
+    assert_null(memmem(stack, STACK_SIZE, key, KEY_SIZE));
+    for (size_t i = 1; i < COUNT_OF(words); i++) {
+        derive(key, KEY_SIZE, words[i], key);
+        assert_null(memmem(stack, STACK_SIZE, key, KEY_SIZE));
+    }
+    assert_int_equal(pthread_attr_destroy(&attributes), 0);
+    assert_int_equal(munmap(stack, STACK_SIZE), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +369,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_an_error),
         cmocka_unit_test(published_signatures_are_ours),
         cmocka_unit_test(recorded_signatures_are_ours),
+        cmocka_unit_test(neither_the_secret_key_nor_one_made_of_it_stays_on_the_stack),
     };
 
     return cmocka_run_group_tests_name("sign", tests, NULL, NULL);
