@@ -100,7 +100,7 @@ int replica_account(struct connection *connection, const char *pin, int64_t now,
 
     if (result != 0)
         return result < 0 ? result : 0;
-    result = statement_run(connection, STATEMENT_ACCOUNT_ADD, "tti", pin, NULL, now);
+    result = statement_run(connection, STATEMENT_ACCOUNT_ADD, "tti", pin, (const char *)NULL, now);
     if (result == 0)
         *row = sqlite3_last_insert_rowid(connection->db);
     return result;

@@ -79,8 +79,8 @@ static void every_promised_refusal_has_its_errno_and_scope(void **state)
         const struct refusal_row *row = refusal_find_code(promise->code);
         if (!row)
             fail_msg("%s is not in the table", promise->code);
-        if (row->refusal != promise->refusal || row->error != promise->error ||
-            row->scope != promise->scope)
+        else if (row->refusal != promise->refusal || row->error != promise->error ||
+                 row->scope != promise->scope)
             fail_msg("%s: %s, scope %u", promise->code, row->error_name, row->scope);
         assert_ptr_equal(refusal_find(promise->refusal), row);
     }

@@ -246,6 +246,7 @@ static void a_mount_shows_the_log_from_the_first_line_that_is_kept(void **state)
 
     make_events(4);
     CLEANUP_FREE char *before = strdup(mount_events(me));
+    assert_non_null(before);
     const char *second = strchr(before, '\n') + 1;
     registry_sql(registry, "DELETE FROM event WHERE start = 0");
     mount_close(me);
@@ -254,6 +255,7 @@ static void a_mount_shows_the_log_from_the_first_line_that_is_kept(void **state)
     assert_string_equal(mount_events(me), second);
     make_events(1);
     CLEANUP_FREE char *whole = strdup(mount_events(me));
+    assert_non_null(whole);
     assert_memory_equal(whole, second, strlen(second));
     assert_int_equal(size_of(me), strlen(whole));
     for (int64_t offset = 0; offset < size_of(me); offset += 50) {

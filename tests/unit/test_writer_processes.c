@@ -33,7 +33,7 @@ static pid_t start_holder(void **state, int hold_ms)
         (void)usleep((useconds_t)hold_ms * 1000);
         int result = connection_exec(&own.connection, "COMMIT");
         lock_release(own.lock_fd);
-        _exit(result < 0);
+        _exit(result < 0 ? 1 : 0);
     }
     (void)close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
@@ -92,7 +92,7 @@ static void no_job_of_busy_processes_hears_that_the_store_is_busy(void **state)
             (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
             task_open(registry->path);
             (void)snprintf(prefix, sizeof(prefix), "process %d", i);
-            _exit(submit_alone(prefix, JOBS) != 0);
+            _exit(submit_alone(prefix, JOBS) != 0 ? 1 : 0);
         }
     }
     for (int i = 0; i < PROCESSES; i++)
