@@ -142,6 +142,17 @@ new_registry()
     SOURCE=$(realpath "$REGISTRY")
 }
 
+# new_place [ARGS]: sets REGISTRY to a new sample registry and MNT to an empty mount point, both in PLACE.
+new_place()
+{
+    new_registry "$@" || return
+    PLACE=$(cd "$BATS_TEST_TMPDIR" && pwd -P)
+    REGISTRY=$PLACE/registry
+    MNT=$PLACE/mnt
+    mkdir "$MNT" || return
+    clear_later "$MNT"
+}
+
 is_mounted()
 {
     mounts_list | grep -Fx -- "$1" >/dev/null

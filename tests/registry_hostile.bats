@@ -8,12 +8,7 @@ load helpers
 setup()
 {
     export LC_ALL=C.UTF-8
-    new_registry
-    PLACE=$(cd "$BATS_TEST_TMPDIR" && pwd -P)
-    REGISTRY=$PLACE/registry
-    MNT=$PLACE/mnt
-    mkdir "$MNT"
-    clear_later "$MNT"
+    new_place
 }
 
 # evil SQL: REGISTRY is changed by who minds no rule. char(27) is an escape.

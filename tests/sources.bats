@@ -6,12 +6,7 @@ load helpers
 
 setup()
 {
-    new_registry
-    PLACE=$(cd "$BATS_TEST_TMPDIR" && pwd -P)
-    REGISTRY=$PLACE/registry
-    MNT=$PLACE/mnt
-    mkdir "$MNT"
-    clear_later "$MNT"
+    new_place
 }
 
 teardown()

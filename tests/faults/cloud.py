@@ -198,7 +198,7 @@ class CloudUse(Cloud):
         return ["done, and refused: " + name for name in late] + ["met: " + name for name in said]
 
 
-class CloudStart(Cloud):
+class CloudStart(w.Anew, Cloud):
     """Faults from main() until the mount can be used."""
 
     name = "cloud-start"
@@ -262,25 +262,6 @@ class CloudStart(Cloud):
         if self.members(GOLDEN):
             raise Finding("lie: a cancel was acknowledged, and the cloud has the share")
         return []
-
-    def count(self):
-        most = {}
-        for _ in range(3):
-            self.world.control.set()
-            note = self.once()
-            if note:
-                raise RuntimeError("without a fault: %s" % note)
-            for group, count in self.world.control.counts().items():
-                most[group] = max(most.get(group, 0), count)
-        return most
-
-    def round(self, group, nth, fault):
-        self.world.control.set(group, nth, fault)
-        try:
-            return self.once()
-        except Finding:
-            self.clear()
-            raise
 
     def clear(self):
         self.world.control.disarm()

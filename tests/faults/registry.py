@@ -213,7 +213,7 @@ class Cold(Use):
     cold = True
 
 
-class Start:
+class Start(w.Anew):
     """Faults from main() until the mount can be used: it can, or it leaves nothing behind and says why."""
 
     name = "start"
@@ -291,25 +291,9 @@ class Start:
     def count(self):
         self.begin()
         self.truth = w.shares(self.registry)
-        most = {}
-        for _ in range(3):
-            self.world.control.set()
-            note = self.once()
-            if note:
-                raise RuntimeError("without a fault: %s" % note)
-            for group, count in self.world.control.counts().items():
-                most[group] = max(most.get(group, 0), count)
-        return most
+        return super().count()
 
-    def round(self, group, nth, fault):
-        self.world.control.set(group, nth, fault)
-        try:
-            return self.once()
-        except Finding:
-            self.stop()
-            raise
-
-    def stop(self):
+    def clear(self):
         self.world.control.disarm()
         for pid in w.children():
             os.kill(pid, signal.SIGKILL)
@@ -317,7 +301,7 @@ class Start:
         while w.is_mounted(self.path):
             subprocess.run(["umount", "-l", self.path], check=False)
 
-    close = stop
+    close = clear
 
 
 class End(Use):
