@@ -13,6 +13,7 @@ _Static_assert(INODE_ROOT == 1, "FUSE calls the root 1");
 
 _Static_assert(SLOT_ATTRIBUTES_END <= SLOT_MASK + 1, "every attribute has a slot");
 _Static_assert(INODE_SHARES < SLOT_ATTRIBUTES_END, "shares/ is listed between attributes");
+/* NOLINTNEXTLINE(misc-redundant-expression): both are what they are for reasons of their own */
 _Static_assert(ROW_MAX == INT64_MAX >> SLOT_BITS, "a row fits beside a slot");
 
 uint64_t inode_number(enum inode_kind kind, int64_t row)

@@ -148,6 +148,7 @@ void log_write(int level, const char *format, ...)
     if (!is_wanted(level))
         return;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the line above is not seen */
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     write_lines(level, text);
