@@ -54,8 +54,9 @@ static int write_copy(struct store *store, const char *partial,
 
     if (result < 0)
         return result;
-    /* A copy that fails is removed: it needs no journal, and is made safe as a whole. */
-    result = connection_exec(&target, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF");
+    /* A copy that fails is removed, and made safe as a whole: it needs no journal beside it. There is
+     * none to hold in memory, as nothing was in the copy before. */
+    result = connection_exec(&target, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF");
     if (result == 0)
         result = snapshot_begin(source);
     if (result == 0)

@@ -22,8 +22,8 @@
 static const char stage_sql[] =
     "PRAGMA temp_store = FILE;" /* a large import must not be held in memory */
     "ATTACH '' AS staging;"
-    "PRAGMA staging.page_size = 65536;" /* it is written and read from one end to the other */
-    "PRAGMA staging.journal_mode = OFF;"
+    "PRAGMA staging.page_size = 65536;"     /* it is written and read from one end to the other */
+    "PRAGMA staging.journal_mode = MEMORY;" /* a step that is rolled back takes its notes along */
     "PRAGMA staging.synchronous = OFF;"
 
     "CREATE TABLE staging.account ("

@@ -257,11 +257,7 @@ int import_apply(struct import *import)
     find_caller(&apply.move.caller);
     if (import->options->moving)
         import->options->moving(import->options->context);
-    /* A step that is rolled back takes its notes in the stage along. */
-    int result = connection_exec(apply.connection, "PRAGMA staging.journal_mode = MEMORY");
-    if (result < 0)
-        return import_stage_failed(import, result);
-    result = apply_all(&apply);
+    int result = apply_all(&apply);
     if (result == 0) {
         copy_log(&apply);
         return 0;
