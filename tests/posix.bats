@@ -242,6 +242,8 @@ def set_times(path, *nanoseconds):
     spec = (ctypes.c_long * 4)(1000000000, nanoseconds[0], 1000000000, nanoseconds[1])
     libc_call("utimensat", -100, path, spec, 0)
 
+for path in "..", ".":
+    os.utime(path)  # what a cloud has to tell of it is known from here on
 for path in "alice", ".", "..":
     before = times(path)
     for pair in (OMIT, OMIT), (NOW, OMIT), (OMIT, NOW), (NOW, NOW), (5, OMIT), (OMIT, 5), (5, 5), (NOW, 5):
