@@ -18,13 +18,19 @@
 /* Shares that are opened for the first time are looked at so soon, those of a sweep together. */
 #define FIRST_LOOK_MS 1000
 
+void jdcloud_wake(struct jdcloud *cloud)
+{
+    cloud->news = true;
+    (void)pthread_cond_signal(&cloud->wake);
+}
+
 void jdcloud_submit(struct jdcloud *cloud, struct job *job)
 {
     job->next = NULL;
     LOCK_SCOPE(&cloud->mutex);
     *cloud->last_job = job;
     cloud->last_job = &job->next;
-    (void)pthread_cond_signal(&cloud->wake);
+    jdcloud_wake(cloud);
 }
 
 /* Whether RESULT says that there is no way to the cloud. */
@@ -61,7 +67,7 @@ static int64_t note_way(struct jdcloud *cloud, const struct reply *reply)
         cloud->probe_ms = clock_now_ms() + cloud->probe_wait_ms;
     }
     cloud->away = reply->result;
-    (void)pthread_cond_signal(&cloud->wake);
+    jdcloud_wake(cloud);
     return before == 0 ? -1 : 0;
 }
 
@@ -334,7 +340,7 @@ static void age_shares(struct jdcloud *cloud)
 {
     LOCK_SCOPE(&cloud->mutex);
     cloud->in_use_ms = 0;
-    (void)pthread_cond_signal(&cloud->wake);
+    jdcloud_wake(cloud);
 }
 
 /* Reads what a wish about image ROW needs to know. */
@@ -416,7 +422,7 @@ static void notice_sweep(struct jdcloud *cloud, const struct write_image *image)
     if (cloud->visit_row != 0 && cloud->visit_row != image->row && now - cloud->visit_ms < 1000) {
         cloud->sweep_ms = now;
         (void)snprintf(cloud->sweep_id, sizeof(cloud->sweep_id), "%s", image->id);
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     cloud->visit_row = image->row;
     cloud->visit_ms = now;
@@ -473,7 +479,7 @@ static void visit_change(struct jdcloud *cloud, struct refresh *refresh)
         result = cloud->stopping ? -REFUSAL_INTERRUPTED : cloud->away;
         if (result == 0) {
             jdcloud_wait(&cloud->settle_waiters, refresh);
-            (void)pthread_cond_signal(&cloud->wake);
+            jdcloud_wake(cloud);
             return;
         }
     }
@@ -495,7 +501,7 @@ static void visit_every(struct jdcloud *cloud, struct refresh *refresh)
             if (!cloud->fill_waiters)
                 cloud->fill_ns = text_now();
             jdcloud_wait(&cloud->fill_waiters, refresh);
-            (void)pthread_cond_signal(&cloud->wake);
+            jdcloud_wake(cloud);
         }
     }
     if (away < 0)
@@ -525,7 +531,7 @@ static void jdcloud_close(struct source *source)
         if (cloud->stopping)
             return;
         cloud->stopping = true;
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     client_stop(cloud->client);
     if (cloud->keeper_runs)

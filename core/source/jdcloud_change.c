@@ -199,7 +199,7 @@ static void decide_done(struct job *job, int result)
     } else if (operation->blocked && result > 0) {
         LOCK_SCOPE(&operation->cloud->mutex);
         operation->state = OPERATION_BLOCKED;
-        (void)pthread_cond_signal(&operation->cloud->wake);
+        jdcloud_wake(operation->cloud);
     } else {
         finish(operation, result > 0 ? 0 : result);
     }
@@ -239,7 +239,7 @@ void jdcloud_change(struct source *source, struct change *change)
             operation->state = first ? OPERATION_DECIDING : OPERATION_WAITING;
             *image->last = operation;
             image->last = &operation->next;
-            (void)pthread_cond_signal(&cloud->wake);
+            jdcloud_wake(cloud);
         }
     }
     if (!image) {
@@ -350,7 +350,7 @@ static void settle_done(struct job *job, int result)
     if (operation->result == -REFUSAL_IMAGE_GONE) { /* the list will tell */
         LOCK_SCOPE(&cloud->mutex);
         cloud->lists[0].started_ms = 0;
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     finish(operation, operation->made ? 0 : operation->result);
 }
@@ -432,7 +432,7 @@ static void abandon_done(struct job *job, int result)
         LOCK_SCOPE(&cloud->mutex);
         cloud->unknown++;
         cloud->unknown_ms = 0;
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     finish(operation, operation->result);
 }
@@ -504,7 +504,7 @@ static void checked(struct call *call, const struct reply *reply)
     LOCK_SCOPE(&cloud->mutex);
     operation->again_ms = again_ms;
     operation->state = OPERATION_AGAIN;
-    (void)pthread_cond_signal(&cloud->wake);
+    jdcloud_wake(cloud);
 }
 
 /* Asks the members what became of it. */

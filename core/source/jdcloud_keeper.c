@@ -231,7 +231,7 @@ void jdcloud_look_after(struct jdcloud *cloud, int64_t after_ms)
     if (at_ms >= cloud->in_use_ms)
         return;
     cloud->in_use_ms = at_ms;
-    (void)pthread_cond_signal(&cloud->wake);
+    jdcloud_wake(cloud);
 }
 
 /* An image whose shares/ were opened a short time ago. */
@@ -415,7 +415,7 @@ static void probe_answered(struct call *call, const struct reply *reply)
             cloud->lists[0].started_ms = 0;
             cloud->lists[1].started_ms = 0;
         }
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     call_dispose(&probe->call);
     free(probe);
@@ -509,8 +509,10 @@ static void wait_for_news(struct jdcloud *cloud, bool busy)
 
     int64_t next = next_look(cloud, busy);
     const struct timespec until = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
-    if (!cloud->stopping && !cloud->jobs)
+    /* What has come since the last wait may have come behind the look that was for it. */
+    if (!cloud->stopping && !cloud->news)
         (void)pthread_cond_timedwait(&cloud->wake, &cloud->mutex, &until);
+    cloud->news = false;
 }
 
 /* A moment, for the client to end its calls. */

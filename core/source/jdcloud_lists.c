@@ -326,7 +326,7 @@ static void end_list(struct listing *list, int result)
         jdcloud_look_after(cloud, 0); /* what it says of shares, or could not say */
         waiters = STEAL(list->waiters);
         next = STEAL(list->next_waiters);
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     jdcloud_end(waiters, result);
     while (next) {

@@ -260,7 +260,7 @@ static void end_fetch(struct image_state *image, int result)
             jdcloud_look_after(cloud, (result == 0 ? cloud->refresh_ms : AGAIN_MS) - age_ms);
         }
         (void)snprintf(id, sizeof(id), "%s", image->id);
-        (void)pthread_cond_signal(&cloud->wake);
+        jdcloud_wake(cloud);
     }
     jdcloud_end(waiters, result);
     while (next) {

@@ -166,6 +166,7 @@ struct jdcloud {
 
     pthread_mutex_t mutex;
     pthread_cond_t wake; /* of the keeper; CLOCK_MONOTONIC */
+    bool news;           /* something came since the keeper began to look */
     pthread_t keeper;
     bool keeper_runs;
 
@@ -230,6 +231,8 @@ void jdcloud_look_again(struct jdcloud *cloud);
 void jdcloud_wait(struct refresh **list, struct refresh *waiter);
 /* Ends all of LIST with RESULT. Without the mutex. */
 void jdcloud_end(struct refresh *list, int result);
+/* Lets the keeper look again at once, also where it is looking just now. Under the mutex. */
+void jdcloud_wake(struct jdcloud *cloud);
 /* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has
  * answers to hear. */
 void jdcloud_submit(struct jdcloud *cloud, struct job *job);

@@ -124,6 +124,13 @@ agree()
     truth >"$BATS_TEST_TMPDIR/export" && measure agree "$BATS_TEST_TMPDIR/export" "${MNTS[@]}" -- "${PINS[@]}"
 }
 
+# Who has changed something shows it until a list agrees, a minute at most, whatever another has made of it
+# since; and where there were too many requests, none goes before the minute ends. So only in the long form.
+agree_in_time()
+{
+    [ "$SECONDS_EACH" -lt 10 ] || all_agree 90
+}
+
 # Not in a sanitizer's build, whose business it is not: in a cloud it takes until all is settled.
 all_agree()
 {
@@ -211,12 +218,12 @@ others_share()
         "$TESTS/cloud/control" "$CONTROL" account-0020 "$TESTS/cloud/control" "$CONTROL" account-0020
 }
 
-@test "a cloud that lags: the same, with a client elsewhere; nobody waits a second" {
+# Who asks for a pin whose change was interrupted waits for what has become of it, timeout= at most.
+@test "a cloud that lags: the same, with a client elsewhere; nobody waits longer than timeout=" {
     contended_cloud --set latency_ms=10 --set latency_jitter_ms=10 --set lag_ms=300
-    hammer --bound "$(bound_of 1)" --stale --refused EBUSY --every 0.5 "kill -HUP ${DAEMONS[*]}" \
+    hammer --bound "$(bound_of 3)" --stale --refused EBUSY --every 0.5 "kill -HUP ${DAEMONS[*]}" \
         --every 0.5 "$(others_share)"
-    # Who has changed something shows it for ten seconds, whatever another has made of it since.
-    [ "$SECONDS_EACH" -lt 10 ] || all_agree 40
+    agree_in_time
     nothing_held
     all_end
 }
@@ -234,7 +241,7 @@ others_share()
     hammer --stale --bound "$(bound_of 4)" --refused $errnos,EDQUOT --unknown $errnos,EDQUOT \
         --every 0.5 "kill -HUP ${DAEMONS[*]}" --every 0.5 "$(others_share)"
     tell clear
-    all_agree 40
+    agree_in_time
     nothing_held
     all_end
 }
