@@ -17,6 +17,9 @@
 #define PUT_OFF_MS 20
 #define BATCH 256
 
+/* How long the threads have to end by themselves. */
+#define QUIET_MS 200
+
 /* More names waiting than this are a gap: the kernel's timeouts then take over. */
 #define WAITING_MAX 100000
 
@@ -33,6 +36,8 @@ struct notifier {
     atomic_bool stopping;
     pthread_t poller;
     pthread_t namer;
+    bool poller_ended; /* and joined; of who ends the notifier */
+    bool namer_ended;
 
     /* The poller's. */
     int64_t version;   /* of the file, when it was last looked at */
@@ -397,8 +402,16 @@ size_t notifier_waiting(struct notifier *notifier)
     return notifier->count;
 }
 
-void notifier_stop(struct notifier *notifier)
+/* Whether THREAD, of which *ENDED tells, has ended by UNTIL. */
+static void join_until(pthread_t thread, bool *ended, const struct timespec *until)
 {
+    *ended = *ended || pthread_timedjoin_np(thread, NULL, until) == 0;
+}
+
+void notifier_quiet(struct notifier *notifier)
+{
+    struct timespec until = {0};
+
     if (!notifier)
         return;
     atomic_store(&notifier->stopping, true);
@@ -406,7 +419,24 @@ void notifier_stop(struct notifier *notifier)
     (void)pthread_mutex_lock(&notifier->mutex);
     (void)pthread_cond_broadcast(&notifier->news);
     (void)pthread_mutex_unlock(&notifier->mutex);
-    (void)pthread_join(notifier->poller, NULL);
-    (void)pthread_join(notifier->namer, NULL);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += QUIET_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    join_until(notifier->poller, &notifier->poller_ended, &until);
+    join_until(notifier->namer, &notifier->namer_ended, &until);
+}
+
+void notifier_stop(struct notifier *notifier)
+{
+    if (!notifier)
+        return;
+    notifier_quiet(notifier);
+    if (!notifier->poller_ended)
+        (void)pthread_join(notifier->poller, NULL);
+    if (!notifier->namer_ended)
+        (void)pthread_join(notifier->namer, NULL);
     notifier_free(notifier);
 }

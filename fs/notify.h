@@ -24,7 +24,11 @@ void notifier_wake(struct notifier *notifier);
 /* How many things wait for their names to be dropped. NULL is allowed: none. */
 size_t notifier_waiting(struct notifier *notifier);
 
-/* Ends the threads, once the session is unmounted, and frees the notifier. NULL is allowed. */
+/* Ends the threads, as far as none is held up in the kernel, from where only unmounting frees it: a
+ * moment at most. Before unmounting, which closes the descriptor that they write to. NULL is allowed. */
+void notifier_quiet(struct notifier *notifier);
+
+/* Ends the others, once the session is unmounted, and frees the notifier. NULL is allowed. */
 void notifier_stop(struct notifier *notifier);
 
 #endif

@@ -336,6 +336,7 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
     fuse_session_exit(session->mount.session);
     /* Unmounting closes the descriptor that workers read from: they go first. */
     *busy = !end_workers(session);
+    notifier_quiet(session->mount.notifier);
     fuse_session_unmount(session->mount.session);
     log_write(LOG_INFO, "unmounted %s", options->mountpoint);
     if (*busy)
