@@ -178,12 +178,7 @@ static int run(const struct command *command, int argc, char **argv)
         status = explain_path(word, &out, &error) < 0 ? command_failed(&error) : STATUS_OK;
     else
         status = explain_word(command, word, &out);
-    if (buffer_failed(&out)) { /* half of it may say the opposite */
-        (void)fprintf(stderr, "imgshare: %s\n", strerrordesc_np(ENOMEM));
-        return STATUS_FAILED;
-    }
-    (void)fputs(buffer_text(&out), stdout);
-    return status;
+    return command_print(&out) == STATUS_OK ? status : STATUS_FAILED;
 }
 
 const struct command command_explain = {

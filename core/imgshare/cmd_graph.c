@@ -148,8 +148,7 @@ static int run(const struct command *command, int argc, char **argv)
         return command_failed(&error);
     if (svg)
         return draw(&dot);
-    (void)fputs(buffer_text(&dot), stdout);
-    return STATUS_OK;
+    return command_print(&dot);
 }
 
 const struct command command_graph = {

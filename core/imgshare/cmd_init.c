@@ -85,10 +85,8 @@ static int run(const struct command *command, int argc, char **argv)
         .limit = RULES_DEFAULT_LIMIT, .policy = SNAPSHOTS_ANY, .accounts = accounts};
     int option = 0;
 
-    if (!accounts) {
-        CLEANUP_BUFFER struct buffer unheard = BUFFER_INIT(1);
-        return command_failed(&unheard); /* says that memory ran out */
-    }
+    if (!accounts)
+        return command_no_memory();
     while ((option = command_option(command, argc, argv, options)) > 0 && option != '?') {
         int status = read_option(command, &init, option);
         if (status != STATUS_OK)

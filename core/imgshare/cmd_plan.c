@@ -83,12 +83,7 @@ static int run_plan(const struct command *command, int argc, char **argv)
     if (read_plan(&request, &reader, &plan) != STATUS_OK)
         return STATUS_FAILED;
     plan_print(&plan, &out);
-    if (buffer_failed(&out)) { /* half a plan is none */
-        buffer_clear(&out);
-        return command_failed(&out);
-    }
-    (void)fputs(buffer_text(&out), stdout);
-    if (plan_refused(&plan))
+    if (command_print(&out) != STATUS_OK || plan_refused(&plan))
         return STATUS_FAILED;
     return command_written(plan.shares + plan.cancels > 0 ? STATUS_CHANGES : STATUS_OK,
                            STATUS_FAILED);

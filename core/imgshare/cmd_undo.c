@@ -138,8 +138,7 @@ static int undo(const char *mount, const struct undo_choice *choice, bool apply_
     if (apply_it)
         return apply(&plan, &reader, !plan_refused(&plan));
     plan_print(&plan, &out);
-    (void)fputs(buffer_text(&out), stdout);
-    if (plan_refused(&plan))
+    if (command_print(&out) != STATUS_OK || plan_refused(&plan))
         return STATUS_FAILED;
     return command_written(plan.shares > 0 ? STATUS_CHANGES : STATUS_OK, STATUS_FAILED);
 }

@@ -91,11 +91,26 @@ int command_wrong(const struct command *command, const char *format, ...)
     return STATUS_USAGE;
 }
 
+int command_no_memory(void)
+{
+    (void)fprintf(stderr, "imgshare: %s\n", strerrordesc_np(ENOMEM));
+    return STATUS_FAILED;
+}
+
 int command_failed(const struct buffer *error)
 {
-    (void)fprintf(stderr, "imgshare: %s\n",
-                  error->length > 0 ? buffer_text(error) : strerrordesc_np(ENOMEM));
+    if (error->length == 0)
+        return command_no_memory();
+    (void)fprintf(stderr, "imgshare: %s\n", buffer_text(error));
     return STATUS_FAILED;
+}
+
+int command_print(const struct buffer *out)
+{
+    if (buffer_failed(out))
+        return command_no_memory();
+    (void)fputs(buffer_text(out), stdout);
+    return STATUS_OK;
 }
 
 int command_written(int status, int failed)

@@ -66,8 +66,15 @@ bool command_words(const struct command *command, int argc, char **argv, int min
 /* Says that COMMAND was called wrongly, and where its help is. Returns STATUS_USAGE. */
 int command_wrong(const struct command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Says ERROR. Returns STATUS_FAILED. */
+/* Says that memory ran out. Returns STATUS_FAILED. */
+int command_no_memory(void);
+
+/* Says ERROR; of an empty one, that memory ran out. Returns STATUS_FAILED. */
 int command_failed(const struct buffer *error);
+
+/* Prints OUT, for command_written() to look at. Returns STATUS_OK; or STATUS_FAILED with nothing
+ * printed where memory ran out while it was made: half of it may say the opposite. */
+int command_print(const struct buffer *out);
 
 /* The exit status STATUS, once standard output is written; FAILED, after saying so, where it cannot be.
  * For commands that say something with a status other than 0. */
