@@ -91,19 +91,6 @@ static int publish(int fd, const char *partial, const char *path)
     return 0;
 }
 
-/* Removes what a failed copy has left. */
-static void remove_partial(const char *partial)
-{
-    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
-
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        CLEANUP_BUFFER struct buffer name = BUFFER_INIT(1 << 16);
-        buffer_printf(&name, "%s%s", partial, suffixes[i]);
-        if (!buffer_failed(&name))
-            (void)unlink(buffer_text(&name));
-    }
-}
-
 int backup_run(struct store *store, const char *path, const struct backup_options *options,
                struct buffer *error)
 {
@@ -130,6 +117,6 @@ int backup_run(struct store *store, const char *path, const struct backup_option
             (void)fail(error, path, result);
     }
     if (result < 0)
-        remove_partial(name);
+        store_remove(name);
     return result;
 }

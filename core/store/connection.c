@@ -44,6 +44,11 @@ static void uri_of_path(struct buffer *uri, const char *path, const char *query)
     buffer_puts(uri, query);
 }
 
+const char *connection_words(sqlite3 *db, int rc)
+{
+    return db && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+}
+
 int connection_open(struct connection *connection, const char *path, enum connection_mode mode,
                     int cache_kib, struct buffer *error)
 {
@@ -84,10 +89,7 @@ int connection_open(struct connection *connection, const char *path, enum connec
         buffer_printf(error, "%s: not a registry: it is no SQLite file", path);
         result = -EINVAL;
     } else {
-        buffer_printf(error, "%s: %s", path,
-                      connection->db && sqlite3_errcode(connection->db) != SQLITE_OK
-                          ? sqlite3_errmsg(connection->db)
-                          : sqlite3_errstr(rc));
+        buffer_printf(error, "%s: %s", path, connection_words(connection->db, rc));
         if ((rc & 0xff) == SQLITE_CORRUPT)
             buffer_puts(error, "; restore a backup");
     }

@@ -57,8 +57,11 @@ bool connection_has_moved(const struct connection *connection);
  * -REFUSAL_STORE_DAMAGED, -REFUSAL_READ_ONLY, or -ENOMEM. */
 int connection_error(const struct connection *connection, int rc);
 
-/* SQLite's own words for what failed last, valid until the connection is used again; where it has
- * none, those of RESULT. */
+/* SQLite's own words for what failed last, valid until DB (NULL where there is none) is used again;
+ * where it has none, those for RC. */
+const char *connection_words(sqlite3 *db, int rc);
+
+/* The same of a connection; where SQLite has none, those of RESULT. */
 const char *connection_message(const struct connection *connection, int result);
 
 /* The prepared statement, ready to be bound; NULL where it cannot be prepared (the reason is the

@@ -1,6 +1,7 @@
 /* The schema and its upgrade steps: see the header. */
 #include "core/store/schema.h"
 
+#include "core/store/connection.h"
 #include "core/store/schema_match.h"
 
 #include <errno.h>
@@ -171,8 +172,7 @@ static int damaged(sqlite3 *db, int rc, const char *path, struct buffer *error)
         buffer_printf(error, "%s: not a registry: it is no SQLite file", path);
         return -EINVAL;
     }
-    buffer_printf(error, "%s: %s", path,
-                  sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+    buffer_printf(error, "%s: %s", path, connection_words(db, rc));
     switch (rc & 0xff) {
     case SQLITE_CORRUPT:
         buffer_puts(error, "; restore a backup");
