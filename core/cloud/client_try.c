@@ -201,9 +201,9 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
     struct transfer *transfer = context;
 
     (void)one;
+    size_t before = transfer->body.length;
     buffer_add(&transfer->body, data, length);
-    transfer->client->held += length;
-    transfer->held += length;
+    transfer->client->held += transfer->body.length - before;
     transfer->too_large = buffer_failed(&transfer->body) || transfer->client->held > BODIES_MAX;
     return transfer->too_large ? 0 : length;
 }
@@ -442,9 +442,8 @@ void try_end(struct transfer *transfer)
     for (struct curl_slist *header = transfer->headers; header; header = header->next)
         explicit_bzero(header->data, strlen(header->data)); /* the token among them */
     curl_slist_free_all(STEAL(transfer->headers));
+    transfer->client->held -= transfer->body.length;
     buffer_dispose(&transfer->body);
-    transfer->client->held -= transfer->held;
-    transfer->held = 0;
 }
 
 /* --- the end --- */

@@ -29,7 +29,6 @@ struct transfer {
     uint64_t socket_number; /* of the socket that it is sent on; 0 = none yet */
     bool too_large;
     struct buffer body;
-    size_t held; /* bytes of it, in the client's sum */
     size_t header_bytes;
     int64_t limit, remaining; /* a minute, as the answer has it; negative: it does not say */
     int second;               /* of the service's clock; negative: it does not say */
@@ -67,7 +66,7 @@ struct client {
     int64_t waiting_until_ms; /* nothing that waits needs a look before */
     struct connection_socket *sockets;
     uint64_t socket_number; /* of the newest */
-    size_t held;            /* bytes of bodies that are coming in */
+    size_t held;            /* bytes of all bodies that are coming in */
 
     pthread_mutex_t lock;
     pthread_cond_t quiet;
