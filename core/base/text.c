@@ -138,17 +138,19 @@ void text_escape_json(struct buffer *out, const char *json)
 {
     const unsigned char *bytes = (const unsigned char *)json;
     size_t length = strlen(json);
+    size_t run = 0; /* where the bytes that are not yet copied begin */
 
     for (size_t i = 0; i < length;) {
         size_t sequence = utf8_sequence(bytes + i, length - i);
-        if (sequence == 0)
-            buffer_puts(out, "\\ufffd");
-        else if (!strchr("\t\n", bytes[i]) && is_obeyed(bytes + i, sequence))
-            buffer_printf(out, "\\u%04x", number_of(bytes + i, sequence));
-        else
-            buffer_add(out, json + i, sequence);
-        i += sequence ? sequence : 1;
+        size_t step = sequence ? sequence : 1;
+        if (sequence == 0 || (!strchr("\t\n", bytes[i]) && is_obeyed(bytes + i, sequence))) {
+            buffer_add(out, json + run, i - run);
+            buffer_printf(out, "\\u%04x", sequence ? number_of(bytes + i, sequence) : 0xfffdU);
+            run = i + step;
+        }
+        i += step;
     }
+    buffer_add(out, json + run, length - run);
 }
 
 void text_logfmt(struct buffer *out, const char *key, const char *value)
