@@ -290,21 +290,29 @@ static struct waiting *take_waiting(struct notifier *notifier)
     return NULL;
 }
 
+/* MS from now, less than a second, of the clock that waits are told by. */
+static struct timespec time_in(long ms)
+{
+    struct timespec time = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_nsec += ms * 1000000L;
+    if (time.tv_nsec >= 1000000000L) {
+        time.tv_nsec -= 1000000000L;
+        time.tv_sec++;
+    }
+    return time;
+}
+
 /* Names that were put off are looked at again after a moment: that spares every change a signal.
  * Under the mutex. */
 static void wait_for_news(struct notifier *notifier)
 {
-    struct timespec until = {0};
+    const struct timespec until = time_in(PUT_OFF_MS);
 
     if (!notifier->first) {
         (void)pthread_cond_wait(&notifier->news, &notifier->mutex);
         return;
-    }
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PUT_OFF_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
     }
     (void)pthread_cond_timedwait(&notifier->news, &notifier->mutex, &until);
 }
@@ -402,7 +410,7 @@ size_t notifier_waiting(struct notifier *notifier)
     return notifier->count;
 }
 
-/* Whether THREAD, of which *ENDED tells, has ended by UNTIL. */
+/* Joins THREAD if it ends by UNTIL, or has; *ENDED tells. */
 static void join_until(pthread_t thread, bool *ended, const struct timespec *until)
 {
     *ended = *ended || pthread_timedjoin_np(thread, NULL, until) == 0;
@@ -410,8 +418,6 @@ static void join_until(pthread_t thread, bool *ended, const struct timespec *unt
 
 void notifier_quiet(struct notifier *notifier)
 {
-    struct timespec until = {0};
-
     if (!notifier)
         return;
     atomic_store(&notifier->stopping, true);
@@ -419,12 +425,7 @@ void notifier_quiet(struct notifier *notifier)
     (void)pthread_mutex_lock(&notifier->mutex);
     (void)pthread_cond_broadcast(&notifier->news);
     (void)pthread_mutex_unlock(&notifier->mutex);
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += QUIET_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
+    const struct timespec until = time_in(QUIET_MS);
     join_until(notifier->poller, &notifier->poller_ended, &until);
     join_until(notifier->namer, &notifier->namer_ended, &until);
 }
