@@ -446,7 +446,7 @@ static void tend_probe(struct jdcloud *cloud)
     client_submit(cloud->client, &probe->call);
 }
 
-static void commit_jobs(struct jdcloud *cloud)
+bool jdcloud_commit(struct jdcloud *cloud)
 {
     struct job *jobs = NULL;
 
@@ -457,6 +457,7 @@ static void commit_jobs(struct jdcloud *cloud)
     }
     if (jobs)
         writer_submit_all(cloud->catalog->writer, jobs);
+    return jobs != NULL;
 }
 
 /* Forgets images about which nothing goes on. */
@@ -554,7 +555,7 @@ void *jdcloud_keep(void *context)
 
     while (!is_stopping(cloud)) {
         tend_lists(cloud);
-        commit_jobs(cloud);
+        (void)jdcloud_commit(cloud);
         bool busy = jdcloud_tend_changes(cloud);
         busy = tend_waiters(cloud) || busy;
         tend_settled(cloud);
@@ -571,7 +572,7 @@ void *jdcloud_keep(void *context)
     }
     /* The client has ended its calls, or is about to: nobody may be left waiting. */
     while (jdcloud_tend_changes(cloud) || tend_waiters(cloud)) {
-        commit_jobs(cloud);
+        (void)jdcloud_commit(cloud);
         wait_for_end();
     }
     if (keeper && keeper->has_view)

@@ -236,6 +236,8 @@ void jdcloud_wake(struct jdcloud *cloud);
 /* Has JOB committed by the keeper, with all others that come meanwhile: the client's thread has
  * answers to hear. */
 void jdcloud_submit(struct jdcloud *cloud, struct job *job);
+/* Commits them. The keeper's; without the mutex. Returns whether there was any. */
+bool jdcloud_commit(struct jdcloud *cloud);
 /* Writes an event of the program itself: ACTION of PIN (or NULL) on the image ID. Inside a
  * transaction; EXTRA as in event.h, or NULL. */
 int jdcloud_record(struct jdcloud *cloud, struct connection *connection, const char *action,

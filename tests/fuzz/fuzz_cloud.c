@@ -227,21 +227,6 @@ static struct jdcloud *cloud_of(struct catalog *catalog)
     return jdcloud_of(&catalog->source);
 }
 
-/* Commits what answers have brought. Returns whether there was anything. */
-static bool commit_jobs(struct jdcloud *cloud)
-{
-    struct job *jobs = NULL;
-
-    {
-        LOCK_SCOPE(&cloud->mutex);
-        jobs = STEAL(cloud->jobs);
-        cloud->last_job = &cloud->jobs;
-    }
-    if (jobs)
-        writer_submit_all(cloud->catalog->writer, jobs);
-    return jobs != NULL;
-}
-
 /* Lets everything go on that can. */
 static void settle(struct catalog *catalog)
 {
@@ -250,7 +235,7 @@ static void settle(struct catalog *catalog)
 
     while (more) {
         more = answer_calls(cloud->client);
-        more = commit_jobs(cloud) || more;
+        more = jdcloud_commit(cloud) || more;
     }
     (void)jdcloud_tend_changes(cloud);
     REQUIRE(!cloud->lists[0].fetching && !cloud->lists[1].fetching);
@@ -468,8 +453,8 @@ static void run(struct catalog *catalog, struct view *view)
     look_at_all(catalog, view);
     catalog_stop(catalog);
     while (jdcloud_tend_changes(cloud_of(catalog)))
-        (void)commit_jobs(cloud_of(catalog));
-    while (commit_jobs(cloud_of(catalog)))
+        (void)jdcloud_commit(cloud_of(catalog));
+    while (jdcloud_commit(cloud_of(catalog)))
         ;
     for (size_t i = 0; i < 3; i++)
         REQUIRE(wishes[i].ended == 1);
