@@ -63,10 +63,11 @@ def lists_known(mount):
     return lambda: "_age: never" not in w.cat(mount + "/status")
 
 
-class CloudUse(Cloud):
+class CloudUse(w.Kept, Cloud):
     """Faults in a mount that runs."""
 
     name = "cloud"
+    expected = EXPECTED
 
     def start(self):
         self.directory = self.world.new_directory(self.name)
@@ -169,9 +170,9 @@ class CloudUse(Cloud):
         for _ in range(3):
             self.world.control.set()
             results, late = self.once()
-            wrong = [name for name, (result, _) in results.items() if result != EXPECTED.get(name, "OK")]
+            wrong = self.unexpected(results)
             if wrong or late:
-                raise RuntimeError("without a fault: %s %s" % (wrong, late))
+                raise RuntimeError("without a fault: %s %s" % (list(wrong), late))
             for group, count in self.world.control.counts().items():
                 most[group] = max(most.get(group, 0), count)
         return most
@@ -183,19 +184,10 @@ class CloudUse(Cloud):
             for pin in set(wanted) ^ set(now):
                 ask(self.control, command={"do": "share" if pin in wanted else "cancel", "image": image, "pin": pin})
 
-    def round(self, group, nth, fault):
-        try:
-            if not self.mount:
-                self.reset()
-                self.start()
-            self.world.control.set(group, nth, fault)
-            results, late = self.once()
-        except Finding:
-            self.world.control.disarm()
-            self.stop()
-            raise
-        said = sorted({result for name, (result, _) in results.items() if result != EXPECTED.get(name, "OK")})
-        return ["done, and refused: " + name for name in late] + ["met: " + name for name in said]
+    def prepare(self):
+        if not self.mount:
+            self.reset()
+            self.start()
 
 
 class CloudStart(w.Anew, Cloud):

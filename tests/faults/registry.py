@@ -98,10 +98,11 @@ def same_content(results, reference):
             raise Finding("lie: %s reads %r, not %r" % (name, value, reference[name][1]))
 
 
-class Use:
+class Use(w.Kept):
     """Faults in a mount that runs. One mount serves as many rounds as it survives."""
 
     name = "use"
+    expected = EXPECTED
     cold = False
 
     def __init__(self, world):
@@ -183,27 +184,18 @@ class Use:
             self.reference, late = self.once()
             for group, count in self.world.control.counts().items():
                 most[group] = max(most.get(group, 0), count)
-        wrong = [name for name, (result, _) in self.reference.items() if result != EXPECTED.get(name, "OK")]
+        wrong = self.unexpected(self.reference)
         if wrong or late:
-            raise RuntimeError("without a fault: %s %s" % (wrong, late))
+            raise RuntimeError("without a fault: %s %s" % (list(wrong), late))
         return most
 
-    def round(self, group, nth, fault):
-        try:
-            if self.cold:
-                self.stop()
-            if not self.mount:
-                self.start()
-                if not self.cold:
-                    self.settle()
-            self.world.control.set(group, nth, fault)
-            results, late = self.once()
-        except Finding:
-            self.world.control.disarm()
+    def prepare(self):
+        if self.cold:
             self.stop()
-            raise
-        said = sorted({result for name, (result, _) in results.items() if result != EXPECTED.get(name, "OK")})
-        return ["done, and refused: " + name for name in late] + ["met: " + name for name in said]
+        if not self.mount:
+            self.start()
+            if not self.cold:
+                self.settle()
 
 
 class Cold(Use):

@@ -288,6 +288,29 @@ class Mount:
             subprocess.run(["umount", "-l", self.path], check=False)
 
 
+class Kept:
+    """A scenario whose mount is kept for as many rounds as it survives: prepare() has it ready, once() uses it, stop()
+    ends it. `expected` says what calls give that are not "OK"."""
+
+    expected = {}
+
+    def unexpected(self, results):
+        """What other calls gave."""
+        return {name: result for name, (result, _) in results.items() if result != self.expected.get(name, "OK")}
+
+    def round(self, group, nth, fault):
+        try:
+            self.prepare()
+            self.world.control.set(group, nth, fault)
+            results, late = self.once()
+        except Finding:
+            self.world.control.disarm()
+            self.stop()
+            raise
+        said = sorted(set(self.unexpected(results).values()))
+        return ["done, and refused: " + name for name in late] + ["met: " + name for name in said]
+
+
 class Anew:
     """A scenario that starts a mount anew for each fault: once() does it all, clear() takes away what a finding
     has left."""
