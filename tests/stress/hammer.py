@@ -350,7 +350,8 @@ def main(args):
             each.tend(time.monotonic())
     for each in every:
         each.end()
-    faults = measure.reap(list(pipes), end + 30)
+    # Who waits as long as may be is no one that hangs.
+    faults = measure.reap(list(pipes), end + options.bound + 30)
     longest_call = ""
     totals = {"calls": 0, "refused": 0, "interrupted": 0, "longest": 0}
     for pipe in [] if faults else pipes.values():
