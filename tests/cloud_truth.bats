@@ -167,6 +167,51 @@ cancel_without_answer()
     assert_equal "$(requests_count unShareImage)" 1
 }
 
+# interrupted PROGRAM FILE: Ctrl-C comes while its change is with the cloud.
+interrupted()
+{
+    local pid status=0 before
+
+    before=$(requests_sent)
+    env --default-signal=INT "$@" 3>&- &
+    pid=$!
+    wait_for 5 requests_more "$before"
+    kill -INT $pid
+    wait $pid || status=$?
+    assert_equal $status 130
+}
+
+requests_sent()
+{
+    echo $(($(requests_count shareImage) + $(requests_count unShareImage)))
+}
+
+requests_more()
+{
+    [ "$(requests_sent)" -gt "$1" ]
+}
+
+@test "after Ctrl-C the answer that is on its way is taken: nothing is left unsettled, and the kernel is told" {
+    # The list never shows what was made.
+    tell set lag_ms=60000
+    mount_read
+    tell fault shareImage delay ms=600 times=1
+    tell fault unShareImage delay ms=600 times=1
+    interrupted touch "$GOLDEN/alice"
+    # Who asks for it waits for the answer.
+    stat "$GOLDEN/alice"
+    [ -e "$WEB/bob" ]
+    interrupted rm "$WEB/bob"
+    wait_for 5 test ! -e "$WEB/bob"
+    assert_equal "$(listed $CLOUD_GOLDEN)" alice
+    assert_equal "$(listed $CLOUD_WEB)" alice
+    assert_equal "$(status_of unsettled)" '0 changes'
+    assert_equal "$(grep -c 'outcome=done settled=made request=' "$MNT/events")" 2
+    run ! grep -q 'unsettled=yes' "$MNT/events"
+    assert_cloud_shares $CLOUD_GOLDEN alice
+    assert_cloud_shares $CLOUD_WEB alice
+}
+
 @test "a shell that is interrupted while it shares, and tries again, shares once" {
     mount_read -o timeout=5
     tell fault shareImage delay ms=700

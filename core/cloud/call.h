@@ -61,7 +61,8 @@ struct call {
     /* the client's */
     struct call *next;
     bool cancelled;
-    bool raised; /* to the priority RAISED_TO, until its end */
+    bool recalled; /* is not to be sent any more */
+    bool raised;   /* to the priority RAISED_TO, until its end */
     enum call_priority raised_to;
 };
 

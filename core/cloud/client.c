@@ -301,6 +301,7 @@ void client_submit(struct client *client, struct call *call)
     call->next = NULL;
     (void)pthread_mutex_lock(&client->lock);
     call->cancelled = false;
+    call->recalled = false;
     bool ended = client->ended;
     if (ended) {
         client->outside++;
@@ -315,13 +316,24 @@ void client_submit(struct client *client, struct call *call)
         (void)curl_multi_wakeup(client->multi);
 }
 
-void client_cancel(struct client *client, struct call *call)
+/* Sets the MARK of a call, for the thread to see. */
+static void mark(struct client *client, bool *mark)
 {
     (void)pthread_mutex_lock(&client->lock);
-    call->cancelled = true;
+    *mark = true;
     client->cancels = true;
     (void)pthread_mutex_unlock(&client->lock);
     (void)curl_multi_wakeup(client->multi);
+}
+
+void client_cancel(struct client *client, struct call *call)
+{
+    mark(client, &call->cancelled);
+}
+
+void client_recall(struct client *client, struct call *call)
+{
+    mark(client, &call->recalled);
 }
 
 void client_raise(struct client *client, struct call *call, enum call_priority priority)

@@ -54,6 +54,11 @@ void client_submit(struct client *client, struct call *call);
  * exists. Any thread. */
 void client_cancel(struct client *client, struct call *call);
 
+/* Nobody waits for CALL any more, which was submitted: what was not sent yet ends as by
+ * client_cancel(); what was ends with its answer, and is not tried again. Any thread, under the same
+ * condition. */
+void client_recall(struct client *client, struct call *call);
+
 /* Lets CALL, which was made by api.h and is submitted now or soon, go on at PRIORITY from now on, if
  * its own is lower: somebody waits for it by now. As client_cancel() where it has ended. Any thread.
  */

@@ -134,12 +134,15 @@ static void take_calls(struct client *client, struct call *call)
     }
 }
 
-/* Moves what is to be cancelled (everything, if ALL) from LIST to ENDING. Under the lock. */
+/* Moves what was cancelled, or recalled in time (everything, if ALL), from LIST to ENDING. Under the
+ * lock. */
 static void gather(struct transfers *list, bool all, bool running, struct transfers *ending)
 {
     for (struct transfer *transfer = list->first, *next; transfer; transfer = next) {
         next = transfer->next;
-        if (!all && !transfer->call->cancelled)
+        const struct call *call = transfer->call;
+        bool in_time = call->recalled && !(running && transfer->sent);
+        if (!all && !call->cancelled && !in_time)
             continue;
         if (running)
             leave_running(transfer);
@@ -372,6 +375,12 @@ static int64_t next_try(struct transfer *transfer, enum try_next next, int64_t n
                                                        : when_ms;
 }
 
+static bool is_recalled(struct transfer *transfer)
+{
+    LOCK_SCOPE(&transfer->client->lock);
+    return transfer->call->recalled;
+}
+
 static void after_try(struct transfer *transfer, CURLcode code)
 {
     struct client *client = transfer->client;
@@ -383,7 +392,7 @@ static void after_try(struct transfer *transfer, CURLcode code)
     leave_running(transfer);
     transfer->not_before_ms = next_try(transfer, next, clock_now_ms());
     /* A wait that would end too late is not begun: the caller hears sooner. */
-    if (transfer->not_before_ms >= call->deadline_ms) {
+    if (transfer->not_before_ms >= call->deadline_ms || is_recalled(transfer)) {
         finish(transfer);
         return;
     }

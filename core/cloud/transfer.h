@@ -72,7 +72,7 @@ struct client {
     pthread_cond_t quiet;
     /* under the lock */
     struct call *inbox, **inbox_end; /* submitted, not yet seen by the thread */
-    bool cancels;                    /* somebody has cancelled a call */
+    bool cancels;                    /* somebody has cancelled or recalled a call */
     bool raises;                     /* or raised the priority of one */
     bool stopping;
     bool ended;  /* the thread does not take calls any more */

@@ -85,7 +85,7 @@ static const struct refusal_row table[] = {
         "another program has held the store's lock for too long; nothing was changed",
         "find it with: fuser REGISTRY-lock"),
     ROW(REFUSAL_INTERRUPTED, BOTH, EINTR, "interrupted",
-        "interrupted by a signal before anything was done", "try again"),
+        "interrupted by a signal before an answer came", "try again"),
     ROW(REFUSAL_SERVICE_BUSY, BOTH, EBUSY, "service-busy",
         "another task of the cloud holds the image", "try again when that task has ended"),
     ROW(REFUSAL_SERVICE_KEY, BOTH, EKEYREJECTED, "service-key",

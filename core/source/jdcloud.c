@@ -7,7 +7,6 @@
 #include "core/rules/pin.h"
 #include "core/rules/refusal.h"
 #include "core/source/replica_reader.h"
-#include "core/store/replica.h"
 
 #include <errno.h>
 #include <string.h>
@@ -233,25 +232,6 @@ static int64_t jdcloud_confirmed(struct source *source, const struct view_record
     return cloud->lists[1].confirmed_ns;
 }
 
-/* What may be said of PIN where its last change has no answer: nothing, until it is settled. Who
- * has heard why there is none hears the same again; who has not (he was interrupted, or the program
- * ended in between) may wait. As ops->doubt(). */
-static int doubt_change(struct jdcloud *cloud, struct view *view, int64_t row, const char *pin)
-{
-    struct journal_entry entry;
-    int result = journal_find(&view->connection, row, pin, &entry);
-
-    if (result <= 0)
-        return result;
-    if (entry.state == JOURNAL_SENT && jdcloud_is_under_way(cloud, row, entry.row))
-        return 0; /* its caller has not heard yet: what was before him may be said */
-    LOCK_SCOPE(&cloud->mutex);
-    int why = jdcloud_why_unsettled(cloud, entry.row);
-    if (why < 0 && why != -REFUSAL_INTERRUPTED)
-        return why;
-    return cloud->away < 0 ? cloud->away : 1;
-}
-
 /* Whether the shares of IMAGE were confirmed so long ago that nothing is known. */
 static int doubt_age(struct jdcloud *cloud, const struct write_image *image)
 {
@@ -279,7 +259,7 @@ static int jdcloud_doubt(struct source *source, struct view *view, int64_t row, 
         *valid_ns = owned ? 0 : INT64_MAX;
     if (!owned)
         return result == -ENOENT ? 0 : result;
-    result = doubt_change(cloud, view, row, pin);
+    result = jdcloud_doubt_change(cloud, view, row, pin);
     return result == 0 && pin_check(pin) == 0 ? doubt_age(cloud, &image) : result;
 }
 
@@ -516,7 +496,7 @@ static void jdcloud_visit(struct source *source, struct view *view, struct refre
         visit_every(cloud, refresh);
     else if (refresh->image == 0)
         visit_list(cloud, refresh->received, refresh);
-    else if (refresh->pin && doubt_change(cloud, view, refresh->image, refresh->pin) > 0)
+    else if (refresh->pin && jdcloud_doubt_change(cloud, view, refresh->image, refresh->pin) > 0)
         visit_change(cloud, refresh);
     else
         visit_shares(cloud, view, refresh);

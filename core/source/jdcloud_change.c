@@ -92,6 +92,13 @@ static struct operation *take_joined(struct image_state *image, const struct ope
     return joined;
 }
 
+/* Whether its caller was let go while it was sent: he was told that it failed. */
+static bool is_let_go(struct operation *operation)
+{
+    LOCK_SCOPE(&operation->cloud->mutex);
+    return operation->let_go_ms > 0;
+}
+
 /* The end of the first of a queue. */
 static void finish(struct operation *operation, int result)
 {
@@ -111,6 +118,7 @@ static void finish(struct operation *operation, int result)
         if (next)
             next->state = OPERATION_DECIDING;
     }
+    bool let_go = is_let_go(operation);
     answer(operation, result);
     while (joined) {
         struct operation *other = joined;
@@ -121,6 +129,8 @@ static void finish(struct operation *operation, int result)
         free_operation(other);
     }
     free_operation(operation);
+    if (let_go) /* who asked for its pin meanwhile waits */
+        jdcloud_look_again(cloud);
     if (next)
         decide(next);
 }
@@ -133,7 +143,7 @@ static bool is_given_up(struct operation *operation)
     LOCK_SCOPE(&operation->cloud->mutex);
 
     struct change *change = operation->change;
-    return operation->cloud->stopping ||
+    return operation->cloud->stopping || operation->let_go_ms > 0 ||
            (change && change->interrupted && change->interrupted(change));
 }
 
@@ -289,19 +299,21 @@ static int settle_run(struct job *job, struct connection *connection, int64_t no
     struct change *own = &operation->own;
     struct write_image image = {0};
     int result = write_image(connection, own->image, &image);
+    bool let_go = is_let_go(operation);
+    int64_t writer =
+        let_go ? 0 : catalog->mount_id; /* the kernel takes EINTR for "nothing was done" */
 
     if (result == -ENOENT) /* the image has gone meanwhile, and the journal's row with it */
         return 0;
     if (result == 0)
-        result = own->action == CHANGE_SHARE ? replica_share(connection, image.row, image.owner,
-                                                             own->name, catalog->mount_id, now)
-                                             : replica_cancel(connection, image.row, image.owner,
-                                                              own->name, catalog->mount_id, now);
+        result = own->action == CHANGE_SHARE
+                     ? replica_share(connection, image.row, image.owner, own->name, writer, now)
+                     : replica_cancel(connection, image.row, image.owner, own->name, writer, now);
     if (result >= 0 && own->action == CHANGE_SHARE)
         result = write_find_share(connection, image.row, own->name, &own->share, &own->created_ns);
     if (result >= 0)
         result = journal_made(connection, operation->journal, now);
-    describe_answer(operation, "", &extra);
+    describe_answer(operation, let_go ? " settled=made" : "", &extra);
     if (result == 0)
         result =
             catalog_record_change(catalog, connection, own, image.id, now, buffer_text(&extra));
@@ -327,7 +339,7 @@ static int refuse_run(struct job *job, struct connection *connection, int64_t no
     int result = journal_remove(connection, operation->journal);
 
     if (result == 0)
-        record_refused(operation, connection, "", now);
+        record_refused(operation, connection, is_let_go(operation) ? " settled=not-made" : "", now);
     return result;
 }
 
@@ -366,49 +378,6 @@ static void settle(struct operation *operation, bool made)
     writer_submit(operation->cloud->catalog->writer, &operation->job);
 }
 
-int jdcloud_why_unsettled(const struct jdcloud *cloud, int64_t journal)
-{
-    const struct unsettled *unsettled = cloud->unsettled;
-
-    while (unsettled && unsettled->journal != journal)
-        unsettled = unsettled->next;
-    return unsettled ? unsettled->why : 0;
-}
-
-void jdcloud_forget_unsettled(struct jdcloud *cloud)
-{
-    while (cloud->unsettled) {
-        struct unsettled *unsettled = cloud->unsettled;
-        cloud->unsettled = unsettled->next;
-        free(unsettled);
-    }
-}
-
-bool jdcloud_is_under_way(struct jdcloud *cloud, int64_t row, int64_t journal)
-{
-    LOCK_SCOPE(&cloud->mutex);
-
-    const struct image_state *image = jdcloud_find(cloud, row);
-    return image && image->first && image->first->journal == journal;
-}
-
-/* Without memory it is as after a restart. */
-static void remember_unsettled(struct operation *operation)
-{
-    struct jdcloud *cloud = operation->cloud;
-    struct unsettled *unsettled = malloc(sizeof(*unsettled));
-
-    if (!unsettled)
-        return;
-    LOCK_SCOPE(&cloud->mutex);
-    *unsettled = (struct unsettled){
-        .next = cloud->unsettled,
-        .journal = operation->journal,
-        .why = operation->result,
-    };
-    cloud->unsettled = unsettled;
-}
-
 static int abandon_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct operation *operation = of_job(job);
@@ -417,7 +386,7 @@ static int abandon_run(struct job *job, struct connection *connection, int64_t n
     if (result < 0)
         return result;
     record_refused(operation, connection, " unsettled=yes", now);
-    remember_unsettled(operation);
+    jdcloud_remember_unsettled(operation->cloud, operation->journal, operation->result);
     return 0;
 }
 
@@ -440,6 +409,8 @@ static void abandon_done(struct job *job, int result)
 /* Nobody knows whether it was made: the caller hears why, the journal keeps it. */
 static void abandon(struct operation *operation)
 {
+    if (is_let_go(operation)) /* what he has heard already */
+        operation->result = -REFUSAL_INTERRUPTED;
     operation->job = (struct job){.lazy = true, .run = abandon_run, .done = abandon_done};
     writer_submit(operation->cloud->catalog->writer, &operation->job);
 }
@@ -449,7 +420,7 @@ static void abandon(struct operation *operation)
 static void take_reply(struct operation *operation, const struct reply *reply)
 {
     {
-        LOCK_SCOPE(&operation->cloud->mutex); /* from here on there is no call to be cancelled */
+        LOCK_SCOPE(&operation->cloud->mutex); /* from here on its caller is not let go */
         operation->state = OPERATION_DECIDING;
     }
     operation->result = reply->result;

@@ -2,16 +2,17 @@
  * What the files of the JD Cloud source share: its state, who may touch what, and the calls between
  * them.
  *
- *   jdcloud_open.c     opening: region, key, replica, account
- *   jdcloud.c          what others ask: describe, refresh, visit, doubt, close
- *   jdcloud_place.c    where a replica lies
- *   jdcloud_pin.c      finding out the account's own pin
- *   jdcloud_change.c   a change from its decision to its settlement
- *   jdcloud_tend.c     looking after the changes that wait
- *   jdcloud_members.c  the shares of one image
- *   jdcloud_record.c   the record of one image, and its limit
- *   jdcloud_lists.c    the lists of images
- *   jdcloud_keeper.c   what is due by the clock
+ *   jdcloud_open.c       opening: region, key, replica, account
+ *   jdcloud.c            what others ask: describe, refresh, visit, doubt, close
+ *   jdcloud_place.c      where a replica lies
+ *   jdcloud_pin.c        finding out the account's own pin
+ *   jdcloud_change.c     a change from its decision to its settlement
+ *   jdcloud_unsettled.c  what may be said of a change that nobody knows of
+ *   jdcloud_tend.c       looking after the changes that wait
+ *   jdcloud_members.c    the shares of one image
+ *   jdcloud_record.c     the record of one image, and its limit
+ *   jdcloud_lists.c      the lists of images
+ *   jdcloud_keeper.c     what is due by the clock
  *
  * One mutex guards all of it. Nothing is submitted (to the writer, to the client) and no done() is
  * called while it is held: those may come back here at once.
@@ -52,6 +53,7 @@
 
 struct image_state;
 struct page;
+struct unsettled;
 
 enum operation_state {
     OPERATION_WAITING,  /* for those before it */
@@ -69,7 +71,8 @@ struct operation {
     struct operation *due;  /* the keeper's */
     struct jdcloud *cloud;
     struct image_state *image;
-    struct change *change;      /* under the mutex: the caller's; NULL once it was answered */
+    struct change *change; /* under the mutex: the caller's; NULL once it was answered */
+    int64_t let_go_ms;     /* under the mutex: when its caller was, by a signal; 0 = he waits */
     enum operation_state state; /* under the mutex */
     struct change own;          /* a copy, for decisions and events */
     struct job job;
@@ -148,13 +151,6 @@ struct listing {
 };
 
 #define IMAGE_BUCKETS 1024
-
-/* Why the caller of a change was told that nobody knows what became of it. */
-struct unsettled {
-    struct unsettled *next;
-    int64_t journal; /* row */
-    int why;         /* negative refusal/errno */
-};
 
 struct jdcloud {
     struct catalog *catalog;
@@ -252,16 +248,23 @@ void jdcloud_go_on(struct operation *operation);
 /* The end of OPERATION, which is in no queue any more and was never sent: its caller hears RESULT.
  * Without the mutex. */
 void jdcloud_let_go(struct operation *operation, int result);
-/* What the caller of the change in the journal's row JOURNAL was told; 0 where this process does not
- * know. Under the mutex. */
-int jdcloud_why_unsettled(const struct jdcloud *cloud, int64_t journal);
+/* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
+void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
+
+/* jdcloud_unsettled.c. */
+/* The caller of the change in the journal's row JOURNAL was told WHY nobody knows what became of it (a
+ * negative refusal/errno). Without memory it is as after a restart. Without the mutex. */
+void jdcloud_remember_unsettled(struct jdcloud *cloud, int64_t journal, int why);
 /* Forgets all of that. Under the mutex. */
 void jdcloud_forget_unsettled(struct jdcloud *cloud);
 /* Whether the change of image ROW in the journal's row JOURNAL is on its way at this moment: its own
  * answer settles it. Without the mutex. */
 bool jdcloud_is_under_way(struct jdcloud *cloud, int64_t row, int64_t journal);
-/* The journal of image ROW has changed: what was blocked is decided anew. Without the mutex. */
-void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
+/* What may be said of PIN of image ROW where its last change has no answer: nothing, until it is
+ * settled. Who has heard why there is none hears the same again; who has not (he was interrupted, or
+ * the program ended in between) may wait. As source_ops.doubt. Without the mutex. */
+int jdcloud_doubt_change(struct jdcloud *cloud, struct view *view, int64_t row,
+                         const char *pin) MUST_CHECK;
 
 /* jdcloud_tend.c. */
 /* Looks after all changes under way: the interrupted, the late, those to be sent again. Keeper's

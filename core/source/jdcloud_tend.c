@@ -9,13 +9,21 @@
 #include "core/base/clock.h"
 #include "core/rules/refusal.h"
 
+/* So long the answer to a change is waited for whose caller was interrupted. As a rule it is on its way,
+ * and then nothing is left unsettled; where the service does not answer the members are asked soon. */
+#define LET_GO_MS 1000
+
+static bool is_interrupted(struct change *change)
+{
+    return change && change->interrupted && change->interrupted(change);
+}
+
 /* Why OPERATION, which waits, must not wait any longer; 0 if it may. Under the mutex. */
 static int why_not_wait(const struct operation *operation, int64_t now)
 {
     struct jdcloud *cloud = operation->cloud;
-    struct change *change = operation->change;
 
-    if (cloud->stopping || (change && change->interrupted && change->interrupted(change)))
+    if (cloud->stopping || is_interrupted(operation->change))
         return -REFUSAL_INTERRUPTED;
     if (cloud->away < 0)
         return cloud->away;
@@ -56,7 +64,7 @@ static void tend_queue(struct image_state *image, int64_t now, struct tending *o
         out->first = first;
     }
     if (first && first->state == OPERATION_AGAIN &&
-        (now >= first->again_ms || image->cloud->stopping)) {
+        (now >= first->again_ms || image->cloud->stopping || is_interrupted(first->change))) {
         first->state = OPERATION_DECIDING;
         first->due = out->first;
         out->first = first;
@@ -77,16 +85,45 @@ static void tend(struct tending *tending)
     }
 }
 
-/* Cancels the calls whose callers were interrupted. Under the mutex: an operation in these states
- * is there, and its call's end needs the mutex to take it out of them. */
-static void tend_call(struct image_state *image)
+/* Lets the caller of IMAGE's change go if he was interrupted while there is a call for it, whose end is
+ * not far. Returns the change if he is to hear so. Under the mutex: an operation in these states is
+ * there, and its call's end needs the mutex to take it out of them. */
+static struct change *tend_call(struct image_state *image, int64_t now)
 {
     struct operation *first = image->first;
+    struct client *client = image->cloud->client;
     bool called = first && (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
+    struct change *change = NULL;
 
-    if (called && first->change && first->change->interrupted &&
-        first->change->interrupted(first->change))
-        client_cancel(image->cloud->client, &first->call);
+    if (called && is_interrupted(first->change)) {
+        change = STEAL(first->change);
+        first->let_go_ms = now;
+    }
+    if (called && first->let_go_ms > 0) {
+        if (now - first->let_go_ms < LET_GO_MS)
+            client_recall(client, &first->call);
+        else
+            client_cancel(client, &first->call);
+    }
+    return change;
+}
+
+/* The same for all images of a bucket. Without the mutex. */
+static void tend_calls(struct jdcloud *cloud, size_t bucket)
+{
+    struct change *change = NULL;
+
+    do {
+        {
+            LOCK_SCOPE(&cloud->mutex);
+            change = NULL;
+            for (struct image_state *image = cloud->images[bucket]; image && !change;
+                 image = image->chain)
+                change = tend_call(image, clock_now_ms());
+        }
+        if (change)
+            change->done(change, -REFUSAL_INTERRUPTED);
+    } while (change);
 }
 
 bool jdcloud_tend_changes(struct jdcloud *cloud)
@@ -95,17 +132,20 @@ bool jdcloud_tend_changes(struct jdcloud *cloud)
 
     for (size_t i = 0; i < IMAGE_BUCKETS; i++) {
         struct tending tending = {.refused = NULL};
+        bool here = false;
         {
             LOCK_SCOPE(&cloud->mutex);
             for (struct image_state *image = cloud->images[i]; image; image = image->chain) {
                 if (!image->first)
                     continue;
-                any = true;
+                here = true;
                 tend_queue(image, clock_now_ms(), &tending);
-                tend_call(image);
             }
         }
         tend(&tending);
+        if (here)
+            tend_calls(cloud, i);
+        any = any || here;
     }
     return any;
 }

@@ -102,6 +102,13 @@ void client_cancel(struct client *client, struct call *call)
     call->cancelled = true;
 }
 
+/* What was submitted was sent. */
+void client_recall(struct client *client, struct call *call)
+{
+    (void)client;
+    (void)call;
+}
+
 void client_raise(struct client *client, struct call *call, enum call_priority priority)
 {
     (void)client;
@@ -273,8 +280,14 @@ static void refresh(struct catalog *catalog, struct view *view, struct refresh w
 
 struct wish {
     struct change change;
+    bool interrupted;
     int ended;
 };
+
+static bool is_interrupted(struct change *change)
+{
+    return CONTAINER_OF(change, struct wish, change)->interrupted;
+}
 
 static void wish_done(struct change *change, int result)
 {
@@ -284,15 +297,20 @@ static void wish_done(struct change *change, int result)
     wish->ended++;
 }
 
+/* With INTERRUPTED its caller does not wait for the answer. */
 static void change(struct catalog *catalog, struct wish *wish, enum change_action action,
-                   int64_t image, const char *pin)
+                   int64_t image, const char *pin, bool interrupted)
 {
     *wish = (struct wish){.change = {.action = action,
                                      .image = image,
                                      .caller = {.uid = 1000, .process = 1, .executable = "/x"},
+                                     .interrupted = is_interrupted,
                                      .done = wish_done}};
     (void)snprintf(wish->change.name, sizeof(wish->change.name), "%s", pin);
     catalog_change(catalog, &wish->change);
+    wish->interrupted = interrupted;
+    (void)jdcloud_tend_changes(cloud_of(catalog));
+    REQUIRE(wish->ended == 1 || !interrupted);
     settle(catalog);
 }
 
@@ -445,9 +463,10 @@ static void run(struct catalog *catalog, struct view *view)
     }
     look_at_all(catalog, view);
     int64_t image = rows.count > 0 ? rows.row[0] : 1;
-    change(catalog, &wishes[0], CHANGE_SHARE, image, "alice");
-    change(catalog, &wishes[1], CHANGE_SHARE, image, "13800138000");
-    change(catalog, &wishes[2], CHANGE_CANCEL, image, "alice");
+    bool interrupted = cloud_of(catalog)->client->script->size % 2 == 1;
+    change(catalog, &wishes[0], CHANGE_SHARE, image, "alice", interrupted);
+    change(catalog, &wishes[1], CHANGE_SHARE, image, "13800138000", false);
+    change(catalog, &wishes[2], CHANGE_CANCEL, image, "alice", interrupted);
     refresh(catalog, view, (struct refresh){.image = image, .shares = true});
     refresh(catalog, view, (struct refresh){.received = true});
     look_at_all(catalog, view);

@@ -218,10 +218,9 @@ others_share()
         "$TESTS/cloud/control" "$CONTROL" account-0020 "$TESTS/cloud/control" "$CONTROL" account-0020
 }
 
-# Who asks for a pin whose change was interrupted waits for what has become of it, timeout= at most.
-@test "a cloud that lags: the same, with a client elsewhere; nobody waits longer than timeout=" {
+@test "a cloud that lags: the same, with a client elsewhere; nobody waits a second" {
     contended_cloud --set latency_ms=10 --set latency_jitter_ms=10 --set lag_ms=300
-    hammer --bound "$(bound_of 3)" --stale --refused EBUSY --every 0.5 "kill -HUP ${DAEMONS[*]}" \
+    hammer --bound "$(bound_of 1)" --stale --refused EBUSY --every 0.5 "kill -HUP ${DAEMONS[*]}" \
         --every 0.5 "$(others_share)"
     agree_in_time
     nothing_held

@@ -8,6 +8,8 @@
 
 /* --- what is sent, and what comes --- */
 
+#define BUSY FAULT("409", "ABORTED", "The image 'x' is busy")
+
 static void a_question_is_answered_with_its_result(void **state)
 {
     static const struct cloud_answer script[] = {{.body = RESULT}};
@@ -277,8 +279,7 @@ static void a_deadline_ends_a_call_that_waits_for_a_connection(void **state)
 
 static void a_wait_that_would_end_after_the_deadline_is_not_begun(void **state)
 {
-    static const struct cloud_answer script[] = {
-        {.status = 409, .body = FAULT("409", "ABORTED", "The image 'x' is busy")}};
+    static const struct cloud_answer script[] = {{.status = 409, .body = BUSY}};
     struct cloud cloud;
     struct ask ask;
 
@@ -309,6 +310,49 @@ static void a_cancelled_call_ends_whether_it_was_sent_or_not(void **state)
     assert_refused(ask_wait(&sent), "interrupted");
     assert_true(sent.reply.unknown);
     assert_in_range(sent.took_ms, 0, 1500);
+    cloud_close(&cloud);
+}
+
+static void a_recalled_call_ends_unless_it_was_sent(void **state)
+{
+    static const struct cloud_answer script[] = {{.body = SHARED, .way = CLOUD_HANG}};
+    struct cloud cloud;
+    struct ask sent;
+    struct ask waiting;
+
+    (void)state;
+    cloud_open_with(&cloud, script, 1, (struct client_options){.connections = 1});
+    share_submit(&cloud, &sent, LONG_MS);
+    cloud_server_wait(cloud.server, 1);
+    share_submit(&cloud, &waiting, LONG_MS);
+    client_recall(cloud.client, &sent.call);
+    client_recall(cloud.client, &waiting.call);
+    assert_refused(ask_wait(&waiting), "interrupted");
+    assert_false(waiting.reply.unknown);
+    cloud_server_release(cloud.server);
+    assert_done(ask_wait(&sent));
+    assert_int_equal(cloud_server_requests(cloud.server), 1);
+    cloud_close(&cloud);
+}
+
+static void a_recalled_call_is_not_sent_again(void **state)
+{
+    static const struct cloud_answer script[] = {
+        {.status = 409, .body = BUSY, .way = CLOUD_HANG},
+        {.body = SHARED},
+    };
+    struct cloud cloud;
+    struct ask ask;
+
+    (void)state;
+    cloud_open(&cloud, script, 2);
+    share_submit(&cloud, &ask, LONG_MS);
+    cloud_server_wait(cloud.server, 1);
+    client_recall(cloud.client, &ask.call);
+    cloud_server_release(cloud.server);
+    assert_refused(ask_wait(&ask), "service-busy");
+    assert_false(ask.reply.unknown);
+    assert_int_equal(cloud_server_requests(cloud.server), 1);
     cloud_close(&cloud);
 }
 
@@ -467,6 +511,8 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_a_call_that_waits_for_a_connection),
         cmocka_unit_test(a_wait_that_would_end_after_the_deadline_is_not_begun),
         cmocka_unit_test(a_cancelled_call_ends_whether_it_was_sent_or_not),
+        cmocka_unit_test(a_recalled_call_ends_unless_it_was_sent),
+        cmocka_unit_test(a_recalled_call_is_not_sent_again),
         cmocka_unit_test(what_never_got_a_connection_was_not_sent),
         cmocka_unit_test(a_stop_ends_all_calls_and_those_that_follow),
         cmocka_unit_test(a_call_may_be_submitted_again_at_its_end),
