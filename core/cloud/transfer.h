@@ -1,6 +1,7 @@
 /*
  * The client's inside: shared by client.c (its interface), client_loop.c (what goes when),
- * client_try.c (one request and its answer) and client_socket.c (connections that are kept).
+ * client_try.c (one request), client_answer.c (how it ended) and client_socket.c (connections that
+ * are kept).
  */
 #ifndef CORE_CLOUD_TRANSFER_H
 #define CORE_CLOUD_TRANSFER_H
@@ -95,6 +96,15 @@ void transfers_remove(struct transfers *list, struct transfer *transfer);
 /* Signs the call's request and hands it to libcurl. Returns 0 or a negative errno. */
 int try_start(struct transfer *transfer);
 
+/* Forgets the try, whatever its state. */
+void try_end(struct transfer *transfer);
+
+/* Appends the token of the credentials, which have one, as it is sent; OUT fails without memory. The
+ * caller clears it. */
+void try_add_token(const struct client_options *options, struct buffer *out);
+
+/* --- client_answer.c --- */
+
 /* What is to be done after a try. */
 enum try_next {
     TRY_NO_MORE, /* TRANSFER has its result */
@@ -105,9 +115,6 @@ enum try_next {
 
 /* Understands how the try ended: CODE is libcurl's. */
 enum try_next try_understand(struct transfer *transfer, CURLcode code);
-
-/* Forgets the try, whatever its state. */
-void try_end(struct transfer *transfer);
 
 /* --- client_socket.c; the client's thread --- */
 
