@@ -2,6 +2,7 @@
 #include "tests/fuzz/world.h"
 
 #include "core/base/container.h"
+#include "core/base/logfmt.h"
 #include "core/base/text.h"
 #include "core/catalog/report.h"
 #include "core/rules/refusal.h"
@@ -414,6 +415,16 @@ static void settle(struct world *world, const struct world_change *wanted,
     window_touch(touched, &before, &world->model);
 }
 
+/* Whether the event in the line from LINE to END says that something was done. */
+static bool is_done(const char *line, const char *end)
+{
+    CLEANUP_FREE char *event = strndup(line, (size_t)(end - line));
+    CLEANUP_BUFFER struct buffer outcome = BUFFER_INIT(64);
+
+    REQUIRE(event && logfmt_value(event, "outcome", &outcome) == 0);
+    return strcmp(buffer_text(&outcome), "done") == 0;
+}
+
 /* The log has gained a line for each change that was made, and for each refusal at most one. */
 static void require_events(struct world_mount *mount, int64_t from, int made, int refused)
 {
@@ -429,8 +440,7 @@ static void require_events(struct world_mount *mount, int64_t from, int made, in
     REQUIRE((int64_t)text.length == size - from);
     const char *line = buffer_text(&text);
     for (const char *end = NULL; (end = strchr(line, '\n')); line = end + 1) {
-        const char *outcome = strstr(line, " outcome=done");
-        done += outcome && outcome < end;
+        done += is_done(line, end);
         lines++;
     }
     REQUIRE(*line == '\0');
