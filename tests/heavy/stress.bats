@@ -76,6 +76,7 @@ hammer()
     fi
     run "$@" "${command[@]}"
     paste -s -d , <<<"$output" | sed 's/,/, /g; s/^/# /' >&3
+    [ "$status" -eq 0 ] || tail -n 20 "${MNTS[@]/%/.log}"
     assert_success
     [ "$(sed -n 's/^interrupted //p' <<<"$output")" -gt 0 ]
 }
