@@ -6,6 +6,7 @@ import sys
 import time
 
 import world as w
+from control import most
 from world import Finding
 
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -166,16 +167,15 @@ class CloudUse(w.Kept, Cloud):
 
     def count(self):
         self.start()
-        most = {}
-        for _ in range(3):
+        counts = []
+        for _ in range(w.COUNTED):
             self.world.control.set()
             results, late = self.once()
             wrong = self.unexpected(results)
             if wrong or late:
                 raise RuntimeError("without a fault: %s %s" % (list(wrong), late))
-            for group, count in self.world.control.counts().items():
-                most[group] = max(most.get(group, 0), count)
-        return most
+            counts.append(self.world.control.counts())
+        return most(counts)
 
     def reset(self):
         """The cloud itself is as in the beginning, whatever a round that failed has left."""

@@ -32,6 +32,7 @@ class Command:
     """One command on a registry of its own, anew for each round. A command that says 0 has done what it does
     without faults; one that does not says why, and has done nothing, or all."""
 
+    program = "imgshare"
     changes = False
     needs_mount = False
     fine = {0}  # exit statuses that say that it has worked
@@ -119,8 +120,8 @@ class Command:
             raise RuntimeError("without a fault")
         return counts
 
-    def round(self, group, nth, fault):
-        self.world.control.set(group, nth, fault)
+    def round(self, point):
+        self.world.control.set(point)
         return self.once()
 
 

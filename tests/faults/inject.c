@@ -1,6 +1,5 @@
 /*
- * inject.so, for LD_PRELOAD: lets one call of a program fail, the N-th of its group. inject.h has how it
- * is told which.
+ * inject.so, for LD_PRELOAD: lets one call of a program fail. inject.h has how it is told which.
  *
  * Allocations, threads and SQLite's calls are interposed. System calls are not: half of them are made
  * inside libc, by stdio and the resolver. From main() on a seccomp filter raises SIGSYS at each one that
@@ -35,6 +34,7 @@
 #include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #ifndef __x86_64__
 #error "the numbers and registers are those of x86_64"
@@ -43,15 +43,126 @@
 /* Nothing to do with the program's own names: it is in the same process. */
 static struct inject_control *control;
 
-/* Counts a call of GROUP, and says whether it is the one to fail. */
-static bool strikes(enum inject_group group, const void *place)
+/* --- call paths --- */
+
+/* Who has called, nearest first: of each frame the module, and the place in it, which no start moves. */
+struct path {
+    uint64_t hash;
+    unsigned length;
+    struct {
+        const struct link_map *module;
+        uint64_t offset;
+    } frames[INJECT_FRAMES];
+};
+
+/* The path of a call in a signal's handler, or in an allocation, is found without either: the unwinder of
+ * libgcc and the loader's table take no locks. But they are not asked to find a way out of themselves. */
+static _Thread_local bool finding __attribute__((tls_model("initial-exec")));
+
+static const struct link_map *own_module;
+
+static const struct link_map *module_of(uintptr_t at)
 {
+    struct dl_find_object object;
+
+    return _dl_find_object((void *)at, &object) == 0 ? object.dlfo_link_map : NULL;
+}
+
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argument)
+{
+    struct path *path = argument;
+    uintptr_t at = _Unwind_GetIP(context);
+    const struct link_map *module = module_of(at);
+
+    if (!module || module == own_module)
+        return _URC_NO_REASON;
+    uint64_t offset = at - module->l_addr;
+    for (unsigned i = 0; i < path->length; i++) /* recursion is as long as it happens to be */
+        if (path->frames[i].offset == offset && path->frames[i].module == module)
+            return _URC_NO_REASON;
+    if (path->length == INJECT_FRAMES)
+        return _URC_END_OF_STACK;
+    path->frames[path->length].module = module;
+    path->frames[path->length++].offset = offset;
+    return _URC_NO_REASON;
+}
+
+/* FNV-1a. */
+static uint64_t hash_byte(uint64_t hash, unsigned byte)
+{
+    return (hash ^ byte) * 0x100000001b3;
+}
+
+static void find_path(struct path *path)
+{
+    path->length = 0;
+    path->hash = 0xcbf29ce484222325;
+    if (finding)
+        return;
+    finding = true;
+    (void)_Unwind_Backtrace(add_frame, path);
+    finding = false;
+    for (unsigned i = 0; i < path->length; i++) {
+        for (const char *name = path->frames[i].module->l_name; *name; name++)
+            path->hash = hash_byte(path->hash, (unsigned char)*name);
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            path->hash = hash_byte(path->hash, (path->frames[i].offset >> shift) & 0xff);
+    }
+}
+
+/* Counts a call at its place. */
+static void count(enum inject_group group)
+{
+    struct path path;
+
+    find_path(&path);
+    for (size_t probe = 0; probe < INJECT_PLACES; probe++) {
+        struct inject_place *place =
+            &control->places[(path.hash + (uint64_t)group + probe) % INJECT_PLACES];
+        uint64_t free = 0;
+        unsigned no_group = INJECT_NONE;
+        if (atomic_compare_exchange_strong(&place->path, &free, path.hash))
+            free = path.hash;
+        /* Another group's call may have the same path, as a thread that sees a free slot has. */
+        if (free == path.hash && (atomic_compare_exchange_strong(&place->group, &no_group, group) ||
+                                  no_group == group)) {
+            atomic_fetch_add(&place->calls, 1);
+            return;
+        }
+    }
+    atomic_store(&control->overflow, 1);
+}
+
+/* What sweep says of a finding. */
+static void tell(const struct path *path)
+{
+    for (unsigned i = 0; i < path->length; i++) {
+        const char *module = path->frames[i].module->l_name;
+        control->frames[i].offset = path->frames[i].offset;
+        strncpy(control->frames[i].module, module, sizeof(control->frames[i].module) - 1);
+    }
+    control->length = path->length;
+}
+
+/* Counts a call of GROUP, and says whether it is the one to fail. */
+static bool strikes(enum inject_group group)
+{
+    struct path path;
+
     if (!control || !atomic_load(&control->armed))
         return false;
-    unsigned count = atomic_fetch_add(&control->counts[group], 1) + 1;
-    if (control->group != group || control->nth != count)
+    if (control->group == INJECT_NONE) {
+        count(group);
         return false;
-    control->place = (uint64_t)(uintptr_t)place;
+    }
+    if (control->group != group || atomic_load(&control->fired))
+        return false;
+    find_path(&path);
+    if (control->path && control->path != path.hash)
+        return false;
+    if (atomic_fetch_add(&control->met, 1) + 1 != control->nth)
+        return false;
+    tell(&path);
     atomic_fetch_add(&control->fired, 1);
     return true;
 }
@@ -223,7 +334,7 @@ static long read_fuse(const greg_t *registers, long number)
     long got = call_as_asked(registers, number);
     struct fuse_in_header in;
 
-    if (got < (long)sizeof(in) || !strikes(INJECT_FUSE_READ, (const void *)registers[REG_RIP]))
+    if (got < (long)sizeof(in) || !strikes(INJECT_FUSE_READ))
         return got;
     control->call = (uint32_t)number;
     memcpy(&in, (const void *)registers[REG_RSI], sizeof(in));
@@ -262,7 +373,7 @@ static long handle(const greg_t *registers, long number)
         group = group == INJECT_READ ? INJECT_FUSE_READ : INJECT_FUSE_WRITE;
     if (group == INJECT_FUSE_READ && control->fault != EINTR)
         return read_fuse(registers, number);
-    if (group == INJECT_NONE || !strikes(group, (const void *)registers[REG_RIP]))
+    if (group == INJECT_NONE || !strikes(group))
         return call_as_asked(registers, number);
     control->call = (uint32_t)number;
     if (control->fault == INJECT_SHORT)
@@ -359,9 +470,12 @@ static main_function *real_main;
 static int main_watched(int argc, char **argv, char **environment)
 {
     struct inject_control *page = find_control();
+    struct path path;
 
     (void)unsetenv("LD_PRELOAD");
     (void)dl_iterate_phdr(find_program, NULL);
+    own_module = module_of((uintptr_t)main_watched);
+    find_path(&path); /* what there is to be done the first time is done */
     control = page;
     if (control && !filter_calls())
         _exit(99);
@@ -387,9 +501,9 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *pointer, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static bool allocation_fails(const void *place)
+static bool allocation_fails(void)
 {
-    if (!strikes(INJECT_ALLOC, place))
+    if (!strikes(INJECT_ALLOC))
         return false;
     errno = ENOMEM;
     return true;
@@ -397,22 +511,22 @@ static bool allocation_fails(const void *place)
 
 void *malloc(size_t size)
 {
-    return allocation_fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+    return allocation_fails() ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return allocation_fails(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+    return allocation_fails() ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *pointer, size_t size)
 {
-    return allocation_fails(__builtin_return_address(0)) ? NULL : __libc_realloc(pointer, size);
+    return allocation_fails() ? NULL : __libc_realloc(pointer, size);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    if (allocation_fails(__builtin_return_address(0)))
+    if (allocation_fails())
         return ENOMEM;
     *out = __libc_memalign(alignment, size);
     return *out ? 0 : ENOMEM;
@@ -425,16 +539,14 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 {
     typeof(&pthread_create) next = dlsym(RTLD_NEXT, "pthread_create");
 
-    return strikes(INJECT_THREAD, __builtin_return_address(0))
-               ? EAGAIN
-               : next(thread, attributes, run, argument);
+    return strikes(INJECT_THREAD) ? EAGAIN : next(thread, attributes, run, argument);
 }
 
 pid_t fork(void)
 {
     typeof(&fork) next = dlsym(RTLD_NEXT, "fork");
 
-    if (!strikes(INJECT_THREAD, __builtin_return_address(0)))
+    if (!strikes(INJECT_THREAD))
         return next();
     errno = EAGAIN;
     return -1;
@@ -448,7 +560,7 @@ static bool program_strikes(enum inject_group group, const void *place)
 {
     uintptr_t at = (uintptr_t)place;
 
-    return at >= program_begin && at < program_end && strikes(group, place);
+    return at >= program_begin && at < program_end && strikes(group);
 }
 
 #define SQLITE_CALL(name, group, parameters, arguments)                                            \

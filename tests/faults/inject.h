@@ -2,8 +2,9 @@
  * What tests/faults/sweep and the library inject.so share: a page in a file that both map. The layout is
  * known to control.py, too.
  *
- * Calls are counted by group while `armed` is set. The one that brings the count of `group` to `nth`
- * fails with `fault`, and no other does.
+ * Two calls of a group that are made by the same path (the same frames of the stack, each taken once) are
+ * made at the same place. While `armed` is set and `group` is INJECT_NONE calls are counted by place; else
+ * the one that is the `nth` of `group` and `path` fails with `fault`, and no other does.
  */
 #pragma once
 
@@ -45,13 +46,32 @@ enum inject_group {
 /* Instead of an errno: half of what was asked for is read or written. */
 #define INJECT_SHORT (-1)
 
+/* The longest path, and the most places: a power of two, well above what there are. */
+#define INJECT_FRAMES 96
+#define INJECT_PLACES (1u << 16)
+
+struct inject_place {
+    _Atomic uint64_t path; /* 0: free */
+    atomic_uint group;
+    atomic_uint calls;
+};
+
+struct inject_frame {
+    uint64_t offset;
+    char module[88]; /* its path; that of the program is empty */
+};
+
 struct inject_control {
     atomic_uint armed;
     uint32_t group;
+    uint64_t path; /* 0: any */
     uint32_t nth;
     int32_t fault;
+    atomic_uint met; /* calls of the group and path so far */
     atomic_uint fired;
-    uint32_t call;  /* the number of the system call that failed, or 0 */
-    uint64_t place; /* where the failing call was made from, as far as that is cheap to know */
-    atomic_uint counts[INJECT_GROUPS];
+    uint32_t call;   /* the number of the system call that failed, or 0 */
+    uint32_t length; /* of the path of the call that failed */
+    struct inject_frame frames[INJECT_FRAMES];
+    atomic_uint overflow; /* there are more places than have room */
+    struct inject_place places[INJECT_PLACES];
 };

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import world as w
+from control import most
 from world import Finding
 
 GOLDEN = "img-m5s0abcd29"
@@ -174,20 +175,18 @@ class Use(w.Kept):
     def count(self):
         self.start()
         self.settle()
-        most = {}
-        for _ in range(3):
+        counts = []
+        for _ in range(w.COUNTED):
             if self.cold:
                 self.stop()
                 self.start()
-                self.settle()
             self.world.control.set()
             self.reference, late = self.once()
-            for group, count in self.world.control.counts().items():
-                most[group] = max(most.get(group, 0), count)
+            counts.append(self.world.control.counts())
         wrong = self.unexpected(self.reference)
         if wrong or late:
             raise RuntimeError("without a fault: %s %s" % (list(wrong), late))
-        return most
+        return most(counts)
 
     def prepare(self):
         if self.cold:
@@ -324,22 +323,22 @@ class End(Use):
         return ["exit status %d" % status] if status else []
 
     def count(self):
-        most = {}
+        found = []
         for by_signal in (False, True):
             self.start()
             self.settle()
             self.world.control.set()
             self.once(by_signal)
-            for group, count in self.world.control.counts().items():
-                most[group] = max(most.get(group, 0), count)
-        return most
+            found.append(self.world.control.counts())
+        self.by_umount = found[0]
+        return most(found)
 
-    def round(self, group, nth, fault):
+    def round(self, point):
         try:
             self.start()
             self.settle()
-            self.world.control.set(group, nth, fault)
-            return self.once(nth % 2 == 0)
+            self.world.control.set(point)
+            return self.once(by_signal=bool(point.path) and (point.group, point.path) not in self.by_umount)
         except Finding:
             self.world.control.disarm()
             self.stop()
