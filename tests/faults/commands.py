@@ -9,6 +9,7 @@ import world as w
 from world import Finding
 
 GOLDEN = "img-m5s0abcd29"
+MYSQL = "img-h7k2wq9x4e"  # shared with alice and bob
 
 
 # What a registry has beside it while it is used, and what stays where it cannot be tidied up.
@@ -47,6 +48,9 @@ class Command:
     def prepare(self):
         """More than a registry."""
 
+    def use(self):
+        """What has happened in the mount."""
+
     def begin(self):
         self.stop()
         self.directory = self.world.new_directory("command")
@@ -56,6 +60,7 @@ class Command:
             self.mount = w.Mount(self.world, ["-o", "account=jcloud-demo", self.registry], self.directory,
                                  watched=False)
             self.mount.wait_ready()
+            self.use()
         self.before = content(self.registry) if os.path.exists(self.registry) else None
         self.files = set(os.listdir(self.directory))
 
@@ -275,17 +280,17 @@ class Plan(Reading):
         os.mkdir(lists)
         with open(os.path.join(lists, "golden"), "w") as file:
             file.write("alice\nbob\n")
-        with open(os.path.join(lists, "img-h7k2wq9x4e"), "w") as file:
+        with open(os.path.join(lists, MYSQL), "w") as file:
             file.write("alice\n")
 
     def words(self):
         return [self.name, os.path.join(self.directory, "lists"), self.mount.path]
 
 
-class Apply(Plan):
-    """Made in steps that are each whole: where it says 0 all is done, and else nothing that was not wanted."""
+class InSteps:
+    """A command that is made in steps that are each whole: where it says 0 all is done, and else nothing that was not
+    wanted."""
 
-    name = "apply"
     fine = {0}
 
     def learn(self, out):
@@ -302,4 +307,61 @@ class Apply(Plan):
         return now == wanted
 
 
-COMMANDS = (Init, AccountAdd, Import, Export, Check, CheckDamaged, Backup, ExplainErrno, ExplainPath, Plan, Apply)
+class Apply(InSteps, Plan):
+    name = "apply"
+
+
+class Undo(Reading):
+    name = "undo"
+    needs_mount = True
+    fine = {2}
+
+    def use(self):
+        for pin in ("alice", "bob"):
+            os.unlink(os.path.join(self.mount.path, "private", MYSQL, "shares", pin))
+
+    def words(self):
+        return ["undo", self.mount.path, "--since", "1h"]
+
+
+class UndoApply(InSteps, Undo):
+    name = "undo-apply"
+
+    def words(self):
+        return [*super().words(), "--apply"]
+
+
+class Audit(Reading):
+    name = "audit"
+    needs_mount = True
+    fine = {1}
+
+    def prepare(self):
+        for name, pin in (("allow", "alice"), ("trust", "nobody")):
+            with open(os.path.join(self.directory, name), "w") as file:
+                file.write(pin + "\n")
+
+    def words(self):
+        return ["audit", self.mount.path, *(word for name in ("allow", "trust")
+                                            for word in ("--" + name, os.path.join(self.directory, name)))]
+
+
+class Graph(Reading):
+    """Without --svg: dot would come under the filter."""
+
+    name = "graph"
+
+    def words(self):
+        return ["graph", self.registry]
+
+
+class GraphMount(Graph):
+    name = "graph-mount"
+    needs_mount = True
+
+    def words(self):
+        return ["graph", self.mount.path]
+
+
+COMMANDS = (Init, AccountAdd, Import, Export, Check, CheckDamaged, Backup, ExplainErrno, ExplainPath, Plan, Apply, Undo,
+            UndoApply, Audit, Graph, GraphMount)
