@@ -30,7 +30,7 @@ static int fill(struct connection *connection, const struct create_options *opti
     int64_t now = text_now();
 
     buffer_printf(&limit, "%lld", (long long)options->limit);
-    int result = set(connection, "limit", buffer_text(&limit));
+    int result = buffer_failed(&limit) ? -ENOMEM : set(connection, "limit", buffer_text(&limit));
     if (result == 0)
         result = set(connection, "snapshots", rules_policy_name(options->policy));
     if (result == 0 && options->source)
