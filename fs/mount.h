@@ -53,7 +53,8 @@ struct mount {
     struct catalog *catalog;
     struct fuse_session *session;
     struct notifier *notifier;
-    uid_t uid; /* of everything in the tree */
+    atomic_bool agreed; /* the kernel's first request was understood: it lets callers in */
+    uid_t uid;          /* of everything in the tree */
     gid_t gid;
     mode_t umask;
     pthread_key_t view_key;         /* the thread's struct view *, opened when first needed */

@@ -63,12 +63,15 @@ static void dead(const char *path, struct buffer *error)
                   path, path, path);
 }
 
-/* Of a plain stat() the kernel may still know the answer. */
-static bool is_dead(const char *path)
+bool mountpoint_is_dead(const char *path, struct buffer *error)
 {
     struct statfs status;
 
-    return statfs(path, &status) < 0 && errno == ENOTCONN;
+    /* Of a plain stat() the kernel may still know the answer. */
+    if (statfs(path, &status) == 0 || errno != ENOTCONN)
+        return false;
+    dead(path, error);
+    return true;
 }
 
 int mountpoint_check(const char *path, struct buffer *error)
@@ -91,10 +94,8 @@ int mountpoint_check(const char *path, struct buffer *error)
         return -ENOTDIR;
     }
     bool ours = is_ours(path, &source);
-    if (ours && is_dead(path)) {
-        dead(path, error);
+    if (ours && mountpoint_is_dead(path, error))
         return -ENOTCONN;
-    }
     if (ours) {
         buffer_printf(error, "%s: already mounted, from %s; unmount it with: umount %s", path,
                       buffer_text(&source), path);

@@ -14,4 +14,7 @@ int mountpoint_check(const char *path, struct buffer *error) MUST_CHECK;
  * is closed: two that mount at once would both find the place free. A negative errno as above. */
 int mountpoint_claim(const char *path, struct buffer *error) MUST_CHECK;
 
+/* Whether a mount is on PATH that nobody serves any more. ERROR then says how to clear it. */
+bool mountpoint_is_dead(const char *path, struct buffer *error);
+
 #endif

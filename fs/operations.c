@@ -45,7 +45,9 @@ struct fuse_entry_param call_entry(const struct tree_node *node)
 
 static void operation_init(void *user_data, struct fuse_conn_info *connection)
 {
-    (void)user_data;
+    struct mount *mount = user_data;
+
+    atomic_store(&mount->agreed, true);
     /* Requests are small: the copies that splice saves cost less than its pipes. */
     connection->want &=
         ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);

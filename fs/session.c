@@ -90,7 +90,8 @@ static void *worker_main(void *context)
         failed = 0;
         fuse_session_process_buf(fuse, &buffer);
         if (!atomic_exchange(&session->answered, true))
-            signal_event(session->first_fd); /* that was INIT: the kernel lets callers in now */
+            signal_event(
+                session->first_fd); /* that was INIT: the kernel lets callers in, or never */
     }
     free(buffer.mem);
     atomic_fetch_sub(&session->serving, 1);
@@ -257,7 +258,8 @@ static bool handle_signal(struct session *session, int signal_fd)
 }
 
 /* Serves until the end: a signal, or the mount is gone. */
-static int serve(struct session *session, int signal_fd, int (*ready)(void *context), void *context)
+static int serve(struct session *session, int signal_fd, int (*ready)(void *context), void *context,
+                 struct buffer *error)
 {
     struct pollfd fds[] = {
         {.fd = signal_fd, .events = POLLIN},
@@ -275,6 +277,13 @@ static int serve(struct session *session, int signal_fd, int (*ready)(void *cont
         }
         if (fds[2].revents & POLLIN) {
             fds[2].fd = -1;
+            if (!atomic_load(&session->mount.agreed)) {
+                buffer_printf(error,
+                              "%s: cannot be mounted: memory ran out, or libfuse and the kernel do "
+                              "not know each other",
+                              session->options->mountpoint);
+                return -EIO;
+            }
             int result = ready(context);
             if (result < 0)
                 return result;
@@ -329,7 +338,7 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
     if (result < 0)
         buffer_printf(error, "%s: cannot be served: %s", options->source, refusal_sentence(result));
     else
-        result = serve(session, signal_fd, ready, context);
+        result = serve(session, signal_fd, ready, context, error);
 
     service_tell(&session->service, "STOPPING=1");
     catalog_stop(session->catalog);
@@ -338,9 +347,12 @@ static int run_mounted(struct session *session, int signal_fd, int (*ready)(void
     *busy = !end_workers(session);
     notifier_quiet(session->mount.notifier);
     fuse_session_unmount(session->mount.session);
-    log_write(LOG_INFO, "unmounted %s", options->mountpoint);
     if (*busy)
         return result;
+    if (mountpoint_is_dead(options->mountpoint, error))
+        result = -EIO;
+    else
+        log_write(LOG_INFO, "unmounted %s", options->mountpoint);
     notifier_stop(STEAL(session->mount.notifier));
     fuse_session_destroy(STEAL(session->mount.session));
     return result;
