@@ -176,6 +176,8 @@ class Use(w.Kept):
         self.start()
         self.settle()
         counts = []
+        if not self.cold:
+            self.once()  # what comes once in a mount does not come up again: it is for the other scenario
         for _ in range(w.COUNTED):
             if self.cold:
                 self.stop()
