@@ -226,7 +226,7 @@ assert_images()
     assert_equal "$(errno_of unlink "$share/alice")" EIO
     run rm -f "$share/alice"
     assert_failure 1
-    grep '^last_error: .* EIO: the file of the store was moved, removed or replaced' "$MNT/status"
+    grep '^last_error: .* EIO: the store.s file or its log was moved, removed or replaced' "$MNT/status"
     run grep store-replaced "$MNT/events"
     assert_failure 1
     rm "$REGISTRY"*
@@ -236,6 +236,24 @@ assert_images()
     touch "$share/carol"
     unmount "$MNT"
     assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob\ncarol'
+}
+
+@test "a registry whose log is removed under a mount is not written to: nobody would find it" {
+    mount_source "$REGISTRY"
+    share=$MNT/private/$IMG_MYSQL/shares
+    touch "$share/carol"
+    rm "$REGISTRY-wal" "$REGISTRY-shm"
+    assert_equal "$(errno_of creat "$share/partner-lab")" EIO
+    assert_equal "$(errno_of unlink "$share/alice")" EIO
+    grep "^last_error: .* EIO: the store's file or its log was moved" "$MNT/status"
+    # Another one is none of its own either.
+    touch "$REGISTRY-wal"
+    assert_equal "$(errno_of creat "$share/partner-lab")" EIO
+    unmount "$MNT"
+    "$IMGSHARE" check "$REGISTRY"
+    assert_equal "$(shares_of "$IMG_MYSQL")" $'alice\nbob\ncarol'
+    mount_source "$REGISTRY"
+    touch "$MNT/private/$IMG_MYSQL/shares/partner-lab"
 }
 
 @test "a registry that another file is renamed onto under a mount does not spoil that file" {
@@ -422,7 +440,7 @@ registry"
     # A copy of the same one is it.
     mv "$PLACE/disk/kept" "$REGISTRY"
     assert_images 19
-    grep '^last_error: .* EIO: the file of the store was moved, removed or replaced' "$MNT/status"
+    grep '^last_error: .* EIO: the store.s file or its log was moved, removed or replaced' "$MNT/status"
 }
 
 @test "a registry whose program was killed can be listed from a read-only file system" {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BUSY_TIMEOUT_MS 10000
 
@@ -136,13 +137,29 @@ int connection_error(const struct connection *connection, int rc)
     }
 }
 
-bool connection_has_moved(const struct connection *connection)
+/* SQLite keeps the log as long as anybody has a lock on the file. Those of this process are gone without a
+ * word where a fresh descriptor of the file is closed because fstat() of it has failed; the next process
+ * that ends then takes the log along. */
+static bool has_other_log(struct connection *connection)
+{
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(connection->db, "main"));
+    struct stat status = {0};
+
+    if (!path || (stat(path, &status) < 0 && errno != ENOENT))
+        return false;
+    if (connection->log_inode == 0)
+        connection->log_inode = status.st_ino;
+    return status.st_ino != connection->log_inode;
+}
+
+bool connection_has_moved(struct connection *connection)
 {
     int moved = 0;
 
-    return sqlite3_file_control(connection->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
-               SQLITE_OK &&
-           moved != 0;
+    return (sqlite3_file_control(connection->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved) ==
+                SQLITE_OK &&
+            moved != 0) ||
+           has_other_log(connection);
 }
 
 int connection_exec(struct connection *connection, const char *sql)

@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* How a file can be opened. */
 enum connection_mode {
@@ -28,7 +29,8 @@ enum connection_mode {
 struct connection {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    int millions; /* of steps that the row which is being looked for has taken */
+    int millions;    /* of steps that the row which is being looked for has taken */
+    ino_t log_inode; /* of the log beside the file, when connection_has_moved() first saw one */
 };
 
 /* Opens PATH, which must exist. CACHE_KIB bounds the page cache. The busy timeout is 10 s: in WAL
@@ -50,8 +52,8 @@ void connection_rollback(struct connection *connection);
 /* Runs SQL that returns no rows. Returns 0 or a negative refusal/errno. */
 int connection_exec(struct connection *connection, const char *sql) MUST_CHECK;
 
-/* Whether the file is not at its path any more: what is written to it, nobody would find. */
-bool connection_has_moved(const struct connection *connection);
+/* Whether the file, or its log, is not at its path any more: what is written to it, nobody would find. */
+bool connection_has_moved(struct connection *connection);
 
 /* What the SQLite code RC of this connection means to a caller: -REFUSAL_STORE_FULL,
  * -REFUSAL_STORE_DAMAGED, -REFUSAL_READ_ONLY, or -ENOMEM. */

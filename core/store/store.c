@@ -92,6 +92,7 @@ static int open_mode(struct store *store, enum connection_mode mode, struct buff
     if (result == 0 && mode == CONNECTION_READ_WRITE) {
         /* A log that a burst made long is cut when it was copied back. */
         result = connection_exec(&store->connection, "PRAGMA journal_size_limit = 16777216");
+        (void)connection_has_moved(&store->connection); /* from now on its log is this one */
         if (result == 0)
             result = store->lock_fd = lock_open(store->path, error);
     }
