@@ -84,6 +84,7 @@ class Page(ctypes.Structure):
         ("armed", ctypes.c_uint32),
         ("group", ctypes.c_uint32),
         ("path", ctypes.c_uint64),
+        ("near", ctypes.c_uint32),
         ("nth", ctypes.c_uint32),
         ("fault", ctypes.c_int32),
         ("met", ctypes.c_uint32),
@@ -99,7 +100,7 @@ class Page(ctypes.Structure):
 class Control:
     """One program under test at a time."""
 
-    def __init__(self, path, library):
+    def __init__(self, path, library, near):
         self.path = path
         self.library = library
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -107,6 +108,7 @@ class Control:
         self.memory = mmap.mmap(fd, ctypes.sizeof(Page))
         os.close(fd)
         self.page = Page.from_buffer(self.memory)
+        self.page.near = near
 
     def environment(self, program):
         return {

@@ -48,6 +48,7 @@ static struct inject_control *control;
 /* Who has called, nearest first: of each frame the module, and the place in it, which no start moves. */
 struct path {
     uint64_t hash;
+    unsigned near;
     unsigned length;
     struct {
         const struct link_map *module;
@@ -76,6 +77,9 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argu
 
     if (!module || module == own_module)
         return _URC_NO_REASON;
+    /* Libraries call themselves in ways without number. */
+    if (path->length >= path->near && *module->l_name)
+        return _URC_NO_REASON;
     uint64_t offset = at - module->l_addr;
     for (unsigned i = 0; i < path->length; i++) /* recursion is as long as it happens to be */
         if (path->frames[i].offset == offset && path->frames[i].module == module)
@@ -93,8 +97,9 @@ static uint64_t hash_byte(uint64_t hash, unsigned byte)
     return (hash ^ byte) * 0x100000001b3;
 }
 
-static void find_path(struct path *path)
+static void find_path(struct path *path, unsigned near)
 {
+    path->near = near;
     path->length = 0;
     path->hash = 0xcbf29ce484222325;
     if (finding)
@@ -115,7 +120,7 @@ static void count(enum inject_group group)
 {
     struct path path;
 
-    find_path(&path);
+    find_path(&path, control->near);
     for (size_t probe = 0; probe < INJECT_PLACES; probe++) {
         struct inject_place *place =
             &control->places[(path.hash + (uint64_t)group + probe) % INJECT_PLACES];
@@ -157,7 +162,7 @@ static bool strikes(enum inject_group group)
     }
     if (control->group != group || atomic_load(&control->fired))
         return false;
-    find_path(&path);
+    find_path(&path, control->near);
     if (control->path && control->path != path.hash)
         return false;
     if (atomic_fetch_add(&control->met, 1) + 1 != control->nth)
@@ -475,7 +480,7 @@ static int main_watched(int argc, char **argv, char **environment)
     (void)unsetenv("LD_PRELOAD");
     (void)dl_iterate_phdr(find_program, NULL);
     own_module = module_of((uintptr_t)main_watched);
-    find_path(&path); /* what there is to be done the first time is done */
+    find_path(&path, INJECT_FRAMES); /* what there is to be done the first time is done */
     control = page;
     if (control && !filter_calls())
         _exit(99);

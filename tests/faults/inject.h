@@ -2,8 +2,8 @@
  * What tests/faults/sweep and the library inject.so share: a page in a file that both map. The layout is
  * known to control.py, too.
  *
- * Two calls of a group that are made by the same path (the same frames of the stack, each taken once) are
- * made at the same place. While `armed` is set and `group` is INJECT_NONE calls are counted by place; else
+ * Two calls of a group that are made by the same path are made at the same place. A path is the nearest
+ * `near` frames of the stack, and all others of the program itself, each taken once. While `armed` is set and `group` is INJECT_NONE calls are counted by place; else
  * the one that is the `nth` of `group` and `path` fails with `fault`, and no other does.
  */
 #pragma once
@@ -65,6 +65,7 @@ struct inject_control {
     atomic_uint armed;
     uint32_t group;
     uint64_t path; /* 0: any */
+    uint32_t near;
     uint32_t nth;
     int32_t fault;
     atomic_uint met; /* calls of the group and path so far */
