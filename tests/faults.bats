@@ -2,8 +2,8 @@
 # Each call that the programs make fails once: system calls, allocations, SQLite's; and the disk is full, or
 # read-only. No crash, no hang, no lie, nothing lost, and afterwards all goes on. tests/faults/ has the machinery.
 #
-# IMGSHARE_FAULTS       how many calls of each scenario fail ("all": every call, in every way that it can, which
-#                       takes hours; default: a few of each kind)
+# IMGSHARE_FAULTS       how many calls of each scenario fail ("all": at every place from which calls are made, in every
+#                       way that they can, which takes an hour or so; default: a few of each kind)
 # IMGSHARE_FAULTS_SEED  which ones (default: another choice each time; the seed is printed)
 # IMGSHARE_FAULTS_WAIT  a file: while it is there, nothing is done
 
@@ -40,7 +40,8 @@ sweep()
 }
 
 @test "a command in which something fails says so, and has done nothing, or all" {
-    sweep 8 init account import export check check-damaged backup explain explain-path plan apply
+    sweep 6 init account import export check check-damaged backup explain explain-path plan apply undo undo-apply \
+        audit graph graph-mount
 }
 
 @test "whatever fails in a mount of a cloud, what was acknowledged is so" {

@@ -79,7 +79,8 @@ static const struct refusal_row table[] = {
         "the store cannot be read or written: damaged, or its disk is",
         "run imgshare check, then restore a backup"),
     ROW(REFUSAL_STORE_REPLACED, BOTH, EIO, "store-replaced",
-        "the store's file or its log was moved, removed or replaced while open; nothing was changed",
+        "the store's file or its log was moved, removed or replaced while open; nothing was "
+        "changed",
         "unmount it, see that the right file is in its place, and mount it again"),
     ROW(REFUSAL_STORE_LOCKED, BOTH, ETIMEDOUT, "store-locked",
         "another program has held the store's lock for too long; nothing was changed",
