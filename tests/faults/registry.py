@@ -156,13 +156,13 @@ class Use(w.Kept):
                           ("share", lambda: w.touch(shares + "bob")),
                           ("cancel", lambda: cancel(shares + "alice")),
                           ("cancel elsewhere", lambda: cancel(mysql + "alice"))])
-        if "listed" not in results or results["listed"][0] != "OK":
-            if self.is_cut_off():
+        for name in ("listed", "share", "cancel", "cancel elsewhere"):
+            result = results.get(name, ("no listing in time",))[0]
+            if result != "OK" and self.is_cut_off():
                 self.stop()
                 return
-        for name in ("listed", "share", "cancel", "cancel elsewhere"):
-            if results.get(name, ("nothing",))[0] != "OK":
-                raise Finding("afterwards: %s: %s" % (name, results.get(name, ("no listing in time",))[0]))
+            if result != "OK":
+                raise Finding("afterwards: %s: %s" % (name, result))
 
     def once(self):
         script = script_of_use(self.mount, self.world, self.registry)
