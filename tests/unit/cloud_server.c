@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#define ANSWERS_MAX 64
 #define REQUESTS_MAX 512
 #define CONNECTIONS_MAX 256
 #define REQUEST_SIZE 4096
@@ -25,6 +26,7 @@ struct connection_of_server {
 struct cloud_server {
     const struct cloud_answer *script;
     size_t count;
+    bool given[ANSWERS_MAX];
     char endpoint[64];
     int fd;
     pthread_t thread;
@@ -79,17 +81,34 @@ static bool read_request(int fd, char text[REQUEST_SIZE])
     }
 }
 
+/* Whether the first line of REQUEST holds PART; NULL is in every one. */
+static bool is_to(const char *request, const char *part)
+{
+    return !part || memmem(request, strcspn(request, "\r"), part, strlen(part));
+}
+
 /* Notes the request and gives its answer. */
 static const struct cloud_answer *note(struct cloud_server *server, const char *text)
 {
+    static const struct cloud_answer none = {.way = CLOUD_CLOSE};
+    const struct cloud_answer *last = &none;
+
     LOCK_SCOPE(&server->lock);
     int number = server->requests;
     if (number < REQUESTS_MAX)
         server->request[number] = strdup(text);
     server->requests++;
     (void)pthread_cond_broadcast(&server->changed);
-    size_t last = server->count - 1;
-    return &server->script[(size_t)number < last ? (size_t)number : last];
+    for (size_t i = 0; i < server->count; i++) {
+        if (!is_to(text, server->script[i].to))
+            continue;
+        last = &server->script[i];
+        if (server->given[i])
+            continue;
+        server->given[i] = true;
+        break;
+    }
+    return last;
 }
 
 /* False if the server ends first. */
@@ -174,6 +193,7 @@ struct cloud_server *cloud_server_new(const struct cloud_answer *script, size_t 
     socklen_t size = sizeof(address);
 
     assert_non_null(server);
+    assert_in_range(count, 1, ANSWERS_MAX);
     server->script = script;
     server->count = count;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -216,10 +236,27 @@ const char *cloud_server_endpoint(const struct cloud_server *server)
     return server->endpoint;
 }
 
-int cloud_server_requests(struct cloud_server *server)
+/* Those whose first line holds PART. Under the lock. */
+static int count_asked(const struct cloud_server *server, const char *part)
+{
+    int count = 0;
+
+    if (!part)
+        return server->requests;
+    for (int i = 0; i < server->requests && i < REQUESTS_MAX; i++)
+        count += is_to(server->request[i], part);
+    return count;
+}
+
+int cloud_server_asked(struct cloud_server *server, const char *part)
 {
     LOCK_SCOPE(&server->lock);
-    return server->requests;
+    return count_asked(server, part);
+}
+
+int cloud_server_requests(struct cloud_server *server)
+{
+    return cloud_server_asked(server, NULL);
 }
 
 int cloud_server_connections(struct cloud_server *server)
@@ -228,7 +265,7 @@ int cloud_server_connections(struct cloud_server *server)
     return server->connections;
 }
 
-void cloud_server_wait(struct cloud_server *server, int requests)
+void cloud_server_wait_for(struct cloud_server *server, const char *part, int requests)
 {
     struct timespec until = {0};
     int result = 0;
@@ -236,12 +273,17 @@ void cloud_server_wait(struct cloud_server *server, int requests)
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += WAIT_SECONDS;
     (void)pthread_mutex_lock(&server->lock);
-    while (server->requests < requests && result == 0)
+    while (count_asked(server, part) < requests && result == 0)
         result = pthread_cond_timedwait(&server->changed, &server->lock, &until);
-    int came = server->requests;
+    int came = count_asked(server, part);
     (void)pthread_mutex_unlock(&server->lock);
     if (came < requests)
         fail_msg("%d requests instead of %d", came, requests);
+}
+
+void cloud_server_wait(struct cloud_server *server, int requests)
+{
+    cloud_server_wait_for(server, NULL, requests);
 }
 
 void cloud_server_release(struct cloud_server *server)

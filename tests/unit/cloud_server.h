@@ -1,7 +1,7 @@
 /*
- * A small HTTP server in this process, for the tests of the cloud's client: on a port of its own on
- * the loopback interface, a thread a connection, with answers in the order of a script. What it was
- * asked can be looked at.
+ * A small HTTP server in this process, for the tests of the cloud's client and of what uses it: on a
+ * port of its own on the loopback interface, a thread a connection, with answers in the order of a
+ * script. What it was asked can be looked at.
  */
 #ifndef TESTS_UNIT_CLOUD_SERVER_H
 #define TESTS_UNIT_CLOUD_SERVER_H
@@ -22,22 +22,27 @@ struct cloud_answer {
     const char *body;
     const char *headers; /* more lines, each with \r\n; NULL for none */
     enum cloud_way way;
+    const char *to; /* for requests whose first line holds this; NULL: for any */
 };
 
 struct cloud_server;
 
-/* The last answer of the SCRIPT, which is borrowed, is given again and again. */
+/* A request gets the first answer of the SCRIPT, which is borrowed, that is for it and was not given
+ * yet; the last one that is for it is given again and again. Without any it is closed. */
 struct cloud_server *cloud_server_new(const struct cloud_answer *script, size_t count);
 void cloud_server_free(struct cloud_server *server);
 
 /* "http://127.0.0.1:PORT" */
 const char *cloud_server_endpoint(const struct cloud_server *server);
 
-/* What came so far. */
+/* What came so far: all requests; those whose first line holds PART; connections. */
 int cloud_server_requests(struct cloud_server *server);
+int cloud_server_asked(struct cloud_server *server, const char *part);
 int cloud_server_connections(struct cloud_server *server);
-/* Waits until that many requests have come; fails the test where they do not. */
+/* Waits until that many requests have come, or that many whose first line holds PART; fails the test
+ * where they do not. */
 void cloud_server_wait(struct cloud_server *server, int requests);
+void cloud_server_wait_for(struct cloud_server *server, const char *part, int requests);
 /* Lets the requests that hang now, and those to come, be answered. */
 void cloud_server_release(struct cloud_server *server);
 

@@ -279,16 +279,25 @@ static void request_done(struct change *change, int result)
     (void)sem_post(&request->ended);
 }
 
-int request_run(struct mount *mount, struct request *request)
+void request_begin(struct mount *mount, struct request *request)
 {
     assert_int_equal(sem_init(&request->ended, 0, 0), 0);
     request->change.done = request_done;
     catalog_change(mount->catalog, &request->change);
-    while (sem_wait(&request->ended) < 0)
-        assert_int_equal(errno, EINTR);
+}
+
+int request_end(struct request *request)
+{
+    semaphore_wait(&request->ended);
     assert_int_equal(request->times_done, 1);
     (void)sem_destroy(&request->ended);
     return request->result;
+}
+
+int request_run(struct mount *mount, struct request *request)
+{
+    request_begin(mount, request);
+    return request_end(request);
 }
 
 int mount_share(struct mount *mount, int64_t image, const char *pin)
@@ -403,6 +412,12 @@ void names_fill(struct names *names, const char *text)
         if (*word)
             assert_int_equal(names_add(names, word), 0);
     names_sort(names);
+}
+
+void semaphore_wait(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) < 0)
+        assert_int_equal(errno, EINTR);
 }
 
 int64_t clock_ms(void)

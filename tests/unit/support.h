@@ -100,7 +100,9 @@ struct request {
 /* The request to ACTION the share of IMAGE with NAME, by uid 1000, process 4711, touch. */
 struct request request_of(enum change_action action, int64_t image, const char *name);
 
-/* Hands REQUEST to the mount, waits for its end, and gives its result. */
+/* Hands REQUEST to the mount; waits for its end, and gives its result; both. */
+void request_begin(struct mount *mount, struct request *request);
+int request_end(struct request *request);
 int request_run(struct mount *mount, struct request *request);
 
 /* The same in one call. */
@@ -152,6 +154,9 @@ void obey_file_modes(void);
 
 /* Adds the words of TEXT to NAMES, and sorts them. */
 void names_fill(struct names *names, const char *text);
+
+/* Waits, also where a signal comes. */
+void semaphore_wait(sem_t *semaphore);
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t clock_ms(void);
