@@ -10,14 +10,13 @@ static char cloud_secret_key[] = "SKEXAMPLE";
 struct credentials cloud_credentials = {.access_key = cloud_access_key,
                                         .secret_key = cloud_secret_key};
 
-/* The server gives the answers; CLOUD has its own OPTIONS but for the endpoint. */
-void cloud_open_with(struct cloud *cloud, const struct cloud_answer *script, size_t count,
-                     struct client_options options)
+static void open_client(struct cloud *cloud, struct cloud_server *server,
+                        struct client_options options)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(1024);
 
     memset(cloud, 0, sizeof(*cloud));
-    cloud->server = cloud_server_new(script, count);
+    cloud->server = server;
     options.credentials = &cloud_credentials;
     options.region = "cn-north-1";
     if (!options.endpoint)
@@ -28,9 +27,20 @@ void cloud_open_with(struct cloud *cloud, const struct cloud_answer *script, siz
         fail_msg("no client: %s", buffer_text(&error));
 }
 
+void cloud_open_with(struct cloud *cloud, const struct cloud_answer *script, size_t count,
+                     struct client_options options)
+{
+    open_client(cloud, cloud_server_new(script, count), options);
+}
+
 void cloud_open(struct cloud *cloud, const struct cloud_answer *script, size_t count)
 {
-    cloud_open_with(cloud, script, count, (struct client_options){.connections = 0});
+    cloud_open_to(cloud, cloud_server_new(script, count));
+}
+
+void cloud_open_to(struct cloud *cloud, struct cloud_server *server)
+{
+    open_client(cloud, server, (struct client_options){.connections = 0});
 }
 
 void cloud_stop(struct cloud *cloud)

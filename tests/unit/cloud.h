@@ -37,6 +37,8 @@ struct cloud {
 void cloud_open(struct cloud *cloud, const struct cloud_answer *script, size_t count);
 void cloud_open_with(struct cloud *cloud, const struct cloud_answer *script, size_t count,
                      struct client_options options);
+/* The same with a server that is there, and goes with it. */
+void cloud_open_to(struct cloud *cloud, struct cloud_server *server);
 void cloud_stop(struct cloud *cloud);
 void cloud_close(struct cloud *cloud);
 

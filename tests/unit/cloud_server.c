@@ -134,7 +134,7 @@ static bool flood(int fd)
 /* One write an answer, so that no timer of TCP has a say. False ends the connection. */
 static bool send_answer(struct cloud_server *server, int fd, const struct cloud_answer *answer)
 {
-    CLEANUP_BUFFER struct buffer text = BUFFER_INIT(1 << 20);
+    CLEANUP_BUFFER struct buffer text = BUFFER_INIT(1 << 22);
 
     if (answer->way == CLOUD_CLOSE || (answer->way == CLOUD_HANG && !wait_for_release(server)))
         return false;
@@ -186,27 +186,81 @@ static void *accept_all(void *context)
     }
 }
 
-struct cloud_server *cloud_server_new(const struct cloud_answer *script, size_t count)
+/* Binds FD to a port (0: any) on the loopback interface, and listens. False where there is no such
+ * address. */
+static bool listen_at(struct cloud_server *server, bool v6, int port)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.any = {0}};
+    socklen_t size = v6 ? sizeof(address.v6) : sizeof(address.v4);
+    const int on = 1;
+
+    if (v6)
+        address.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+                                           .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+                                           .sin6_port = htons((uint16_t)port)};
+    else
+        address.v4 = (struct sockaddr_in){.sin_family = AF_INET,
+                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                          .sin_port = htons((uint16_t)port)};
+    server->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (server->fd < 0)
+        return false;
+    (void)setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(server->fd, &address.any, size) < 0) {
+        (void)close(server->fd);
+        return false;
+    }
+    assert_int_equal(listen(server->fd, 128), 0);
+    assert_int_equal(getsockname(server->fd, &address.any, &size), 0);
+    (void)snprintf(server->endpoint, sizeof(server->endpoint), "http://%s:%d",
+                   v6 ? "[::1]" : "127.0.0.1",
+                   ntohs(v6 ? address.v6.sin6_port : address.v4.sin_port));
+    return true;
+}
+
+static struct cloud_server *server_new(bool v6, int port, const struct cloud_answer *script,
+                                       size_t count)
 {
     struct cloud_server *server = calloc(1, sizeof(*server));
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
 
     assert_non_null(server);
     assert_in_range(count, 1, ANSWERS_MAX);
     server->script = script;
     server->count = count;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(server->fd >= 0);
-    assert_int_equal(bind(server->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(server->fd, 128), 0);
-    assert_int_equal(getsockname(server->fd, (struct sockaddr *)&address, &size), 0);
-    (void)snprintf(server->endpoint, sizeof(server->endpoint), "http://127.0.0.1:%d",
-                   ntohs(address.sin_port));
+    if (!listen_at(server, v6, port)) {
+        free(server);
+        return NULL;
+    }
     (void)pthread_mutex_init(&server->lock, NULL);
     (void)pthread_cond_init(&server->changed, NULL);
     assert_int_equal(pthread_create(&server->thread, NULL, accept_all, server), 0);
+    return server;
+}
+
+struct cloud_server *cloud_server_new(const struct cloud_answer *script, size_t count)
+{
+    struct cloud_server *server = server_new(false, 0, script, count);
+
+    assert_non_null(server);
+    return server;
+}
+
+struct cloud_server *cloud_server_new_v6(const struct cloud_answer *script, size_t count)
+{
+    return server_new(true, 0, script, count);
+}
+
+struct cloud_server *cloud_server_new_at(const char *endpoint, const struct cloud_answer *script,
+                                         size_t count)
+{
+    struct cloud_server *server =
+        server_new(false, (int)strtol(strrchr(endpoint, ':') + 1, NULL, 10), script, count);
+
+    assert_non_null(server);
     return server;
 }
 
@@ -291,6 +345,17 @@ void cloud_server_release(struct cloud_server *server)
     LOCK_SCOPE(&server->lock);
     server->released = true;
     (void)pthread_cond_broadcast(&server->changed);
+}
+
+void cloud_server_hang_up(struct cloud_server *server)
+{
+    static const char word[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+
+    LOCK_SCOPE(&server->lock);
+    for (int i = 0; i < server->connections; i++) {
+        (void)send_all(server->connection[i].fd, word, strlen(word));
+        (void)shutdown(server->connection[i].fd, SHUT_RDWR);
+    }
 }
 
 const char *cloud_server_request(struct cloud_server *server, int number)

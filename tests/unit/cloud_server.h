@@ -30,9 +30,14 @@ struct cloud_server;
 /* A request gets the first answer of the SCRIPT, which is borrowed, that is for it and was not given
  * yet; the last one that is for it is given again and again. Without any it is closed. */
 struct cloud_server *cloud_server_new(const struct cloud_answer *script, size_t count);
+/* The same at ::1; NULL where this machine has no such address. */
+struct cloud_server *cloud_server_new_v6(const struct cloud_answer *script, size_t count);
+/* The same where another one, which is gone, has been. */
+struct cloud_server *cloud_server_new_at(const char *endpoint, const struct cloud_answer *script,
+                                         size_t count);
 void cloud_server_free(struct cloud_server *server);
 
-/* "http://127.0.0.1:PORT" */
+/* "http://127.0.0.1:PORT", or "http://[::1]:PORT" */
 const char *cloud_server_endpoint(const struct cloud_server *server);
 
 /* What came so far: all requests; those whose first line holds PART; connections. */
@@ -45,6 +50,9 @@ void cloud_server_wait(struct cloud_server *server, int requests);
 void cloud_server_wait_for(struct cloud_server *server, const char *part, int requests);
 /* Lets the requests that hang now, and those to come, be answered. */
 void cloud_server_release(struct cloud_server *server);
+
+/* Says a word that nobody has asked for on all connections, and ends them. */
+void cloud_server_hang_up(struct cloud_server *server);
 
 /* The request NUMBER (from 0), its head and its body. Valid as long as the server. */
 const char *cloud_server_request(struct cloud_server *server, int number);

@@ -171,6 +171,34 @@ static void a_kept_connection_that_ends_is_made_anew_for_a_question(void **state
     cloud_close(&cloud);
 }
 
+/* SERVER is taken over. */
+static void hang_up_before_a_change(struct cloud_server *server)
+{
+    struct cloud cloud;
+    struct ask ask;
+
+    cloud_open_to(&cloud, server);
+    assert_done(question(&cloud, &ask, LONG_MS));
+    cloud_server_hang_up(server);
+    assert_done(share(&cloud, &ask, LONG_MS));
+    assert_int_equal(cloud_server_requests(server), 2);
+    assert_int_equal(cloud_server_connections(server), 2);
+    cloud_close(&cloud);
+}
+
+static void a_change_is_not_sent_into_a_kept_connection_that_has_ended(void **state)
+{
+    static const struct cloud_answer script[] = {{.body = RESULT}, {.body = SHARED}};
+    struct cloud_server *v6 = cloud_server_new_v6(script, COUNT_OF(script));
+
+    (void)state;
+    hang_up_before_a_change(cloud_server_new(script, COUNT_OF(script)));
+    if (v6)
+        hang_up_before_a_change(v6);
+    else
+        print_message("no IPv6 here\n");
+}
+
 /* --- ways that lead nowhere --- */
 
 static void who_takes_no_connections_is_soon_given_up(void **state)
@@ -298,6 +326,49 @@ static void an_endpoint_is_https_or_this_machine(void **state)
     }
 }
 
+static void a_client_that_cannot_be_started_says_why(void **state)
+{
+    static const struct {
+        struct client_options options;
+        int result;
+        const char *words;
+    } rows[] = {
+        {{.endpoint = "https://h\xc3\xb6st"}, -EINVAL, ": its host is not written in ASCII"},
+        {{.endpoint = "http://example.com"}, -EINVAL, "use https://"},
+        {{.ca_file = "/nowhere/ca\n.pem"},
+         -ENOENT,
+         "cacert /nowhere/ca\\x0a.pem: No such file or directory"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CLEANUP_BUFFER struct buffer error = BUFFER_INIT(512);
+        struct client *client = NULL;
+        struct client_options options = rows[i].options;
+        options.credentials = &cloud_credentials;
+        options.region = "cn-north-1";
+        assert_int_equal(client_new(&options, &error, &client), rows[i].result);
+        assert_null(client);
+        assert_holds(buffer_text(&error), rows[i].words);
+    }
+}
+
+static void an_endpoint_that_is_too_long_is_refused(void **state)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
+    struct client *client = NULL;
+    char endpoint[600] = "";
+    const struct client_options options = {
+        .credentials = &cloud_credentials, .region = "cn-north-1", .endpoint = endpoint};
+
+    (void)state;
+    memset(endpoint, 'a', sizeof(endpoint) - 1);
+    memcpy(endpoint, "https://", 8);
+    assert_int_equal(client_new(&options, &error, &client), -EINVAL);
+    assert_null(client);
+    assert_holds(buffer_text(&error), ": it is too long");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,12 +381,15 @@ int main(void)
         cmocka_unit_test(
             a_kept_connection_that_ends_without_an_answer_does_not_send_a_change_twice),
         cmocka_unit_test(a_kept_connection_that_ends_is_made_anew_for_a_question),
+        cmocka_unit_test(a_change_is_not_sent_into_a_kept_connection_that_has_ended),
         cmocka_unit_test(who_takes_no_connections_is_soon_given_up),
         cmocka_unit_test(a_host_that_speaks_no_tls_is_not_trusted),
         cmocka_unit_test(a_proxy_of_the_environment_is_not_for_what_is_not_encrypted),
         cmocka_unit_test(a_redirection_is_not_followed),
         cmocka_unit_test(an_answer_without_an_end_is_cut_off),
         cmocka_unit_test(an_endpoint_is_https_or_this_machine),
+        cmocka_unit_test(a_client_that_cannot_be_started_says_why),
+        cmocka_unit_test(an_endpoint_that_is_too_long_is_refused),
     };
 
     return cmocka_run_group_tests_name("client_retry", tests, NULL, NULL);
