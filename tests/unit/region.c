@@ -9,7 +9,7 @@
 
 #define LONG_S 30
 
-static void mount_region(struct region *region)
+void region_mount(struct region *region)
 {
     CLEANUP_BUFFER struct buffer warnings = BUFFER_INIT(sizeof(region->warnings) - 1);
 
@@ -38,7 +38,7 @@ void region_open(void **state, struct region *region, const struct cloud_answer 
         .refresh_s = 3600,
         .timeout_s = timeout_s > 0 ? timeout_s : LONG_S,
     };
-    mount_region(region);
+    region_mount(region);
 }
 
 void region_close(struct region *region)
@@ -51,7 +51,7 @@ void region_close(struct region *region)
 void region_mount_again(struct region *region)
 {
     mount_close(region->mount);
-    mount_region(region);
+    region_mount(region);
 }
 
 static int64_t find_image(struct region *region, enum view_scope scope, const char *id)

@@ -58,8 +58,9 @@ void region_open(void **state, struct region *region, const struct cloud_answer 
                  size_t count, int64_t timeout_s);
 void region_close(struct region *region);
 
-/* The same replica, mounted again. */
+/* The same replica, mounted again; and once it is not mounted any more. */
 void region_mount_again(struct region *region);
+void region_mount(struct region *region);
 
 /* The row of the image ID of this account, or of the others. The lists must have been heard. */
 int64_t region_image(struct region *region, const char *id);
