@@ -115,6 +115,9 @@ static void two_who_want_one_record_get_it_by_one_request(void **state)
 static void a_record_that_is_none_is_not_taken(void **state)
 {
     static char large[(1 << 20) + 512];
+    static const char large_begin[] = "{\"requestId\":\"r\",\"result\":{\"image\":"
+                                      "{\"imageId\":\"img-1\",\"name\":\"n\",\"more\":\"";
+    static const char large_end[] = "\"}}}";
     static const char *const bodies[] = {
         RECORD("img-2", "another"),
         "{\"requestId\":\"r\",\"result\":{\"image\":{\"name\":\"without an id\"}}}",
@@ -123,11 +126,10 @@ static void a_record_that_is_none_is_not_taken(void **state)
         large,
     };
 
-    /* One that is larger than what is kept. */
+    /* More than is kept of an image. */
     memset(large, 'x', sizeof(large) - 1);
-    memcpy(large, "{\"requestId\":\"r\",\"result\":{\"image\":{\"imageId\":\"img-1\",\"name\":\"",
-           61);
-    memcpy(large + sizeof(large) - 1 - strlen("\"}}}"), "\"}}}", strlen("\"}}}"));
+    memcpy(large, large_begin, strlen(large_begin));
+    memcpy(large + sizeof(large) - sizeof(large_end), large_end, sizeof(large_end));
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
         const struct cloud_answer script[] = {REGION_LISTS, {.body = bodies[i], .to = TO_RECORD}};
         CLEANUP_RECORD struct view_record record = {0};
@@ -169,6 +171,7 @@ static void an_image_that_goes_meanwhile_is_gone_for_all_who_asked_about_it(void
     assert_refused(wish_end(&record), "image-gone");
     assert_done(request_end(&share)); /* the cloud has made it */
     assert_false(has_image(&region, "img-2"));
+    assert_holds(region_status(&region), "last_error: none\n");
     assert_holds(region_status(&region), "unsettled: 0 changes\n");
     assert_refused(mount_share(region.mount, image, "bob"), "image-gone");
     region_close(&region);
@@ -373,9 +376,15 @@ static void a_list_that_the_store_cannot_take_was_not_heard(void **state)
 
 /* --- a cloud that is away --- */
 
+/* Whether it is back is asked again and again. At first it is there and does not answer yet: the
+ * question is closed, four times, which is as often as it is tried. */
 static void a_cloud_that_was_away_is_heard_as_soon_as_it_is_back(void **state)
 {
     static const struct cloud_answer script[] = {REGION_LISTS};
+    static const struct cloud_answer later[] = {
+        {.to = TO_PRIVATE, .way = CLOUD_CLOSE},  {.to = TO_PRIVATE, .way = CLOUD_CLOSE},
+        {.to = TO_PRIVATE, .way = CLOUD_CLOSE},  {.to = TO_PRIVATE, .way = CLOUD_CLOSE},
+        {.body = ONE_PRIVATE, .to = TO_PRIVATE}, {.body = REGION_SHARED, .to = TO_SHARED}};
     struct region region;
     char endpoint[64];
 
@@ -387,11 +396,12 @@ static void a_cloud_that_was_away_is_heard_as_soon_as_it_is_back(void **state)
     region_mount_again(&region);
     assert_refused(region_refresh(&region, (struct refresh){.image = 0}), "service-closed");
     assert_holds(region_status(&region), "online: no: ECONNREFUSED: ");
-    assert_true(has_image(&region, "img-1")); /* what is known is shown */
-    region.server = cloud_server_new_at(endpoint, script, COUNT_OF(script));
-    cloud_server_wait_for(region.server, TO_PRIVATE, 2); /* whether it is there; and the list */
+    assert_true(has_image(&region, "img-2")); /* what is known is shown */
+    region.server = cloud_server_new_at(endpoint, later, COUNT_OF(later));
+    cloud_server_wait_for(region.server, TO_PRIVATE, 6); /* that it is there, and the list */
     assert_done(region_refresh(&region, (struct refresh){.image = 0}));
     assert_holds(region_status(&region), "online: yes\n");
+    assert_false(has_image(&region, "img-2"));
     region_close(&region);
 }
 
