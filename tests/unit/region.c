@@ -9,19 +9,35 @@
 
 #define LONG_S 30
 
-void region_mount(struct region *region)
+static struct catalog_options options_of(struct region *region, struct buffer *warnings)
 {
-    CLEANUP_BUFFER struct buffer warnings = BUFFER_INIT(sizeof(region->warnings) - 1);
-
     assert_int_equal(setenv("JDCLOUD_ACCESS_KEY", "AKEXAMPLE", 1), 0);
     assert_int_equal(setenv("JDCLOUD_SECRET_KEY", "SKEXAMPLE", 1), 0);
-    region->mount = mount_open_as(region->registry, (struct catalog_options){
-                                                        .open = jdcloud_open,
-                                                        .cloud = &region->options,
-                                                        .account = "owner",
-                                                        .warnings = &warnings,
-                                                    });
-    (void)snprintf(region->warnings, sizeof(region->warnings), "%s", buffer_text(&warnings));
+    return (struct catalog_options){
+        .open = jdcloud_open,
+        .cloud = &region->options,
+        .account = region->account,
+        .warnings = warnings,
+    };
+}
+
+void region_mount(struct region *region)
+{
+    CLEANUP_BUFFER struct buffer warnings = BUFFER_INIT(4096);
+
+    region->mount = mount_open_as(region->registry, options_of(region, &warnings));
+    assert_string_equal(buffer_text(&warnings), "");
+}
+
+int region_refuse(struct region *region, struct buffer *error)
+{
+    CLEANUP_BUFFER struct buffer warnings = BUFFER_INIT(4096);
+    const struct catalog_options options = options_of(region, &warnings);
+    struct catalog *catalog = NULL;
+    int result = catalog_open(&options, error, &catalog);
+
+    assert_null(catalog);
+    return result;
 }
 
 void region_open(void **state, struct region *region, const struct cloud_answer *script,
@@ -29,6 +45,7 @@ void region_open(void **state, struct region *region, const struct cloud_answer 
 {
     *region = (struct region){
         .registry = *state,
+        .account = "owner",
         .server = cloud_server_new(script, count),
     };
     region->options = (struct jdcloud_options){
@@ -48,9 +65,15 @@ void region_close(struct region *region)
     cloud_server_free(region->server);
 }
 
-void region_mount_again(struct region *region)
+void region_unmount(struct region *region)
 {
     mount_close(region->mount);
+    region->mount = NULL;
+}
+
+void region_mount_again(struct region *region)
+{
+    region_unmount(region);
     region_mount(region);
 }
 

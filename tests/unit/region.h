@@ -45,11 +45,11 @@
     }
 
 struct region {
-    const struct registry *registry;
+    const struct registry *registry; /* its directory has the replica */
     struct cloud_server *server;
     struct jdcloud_options options;
-    struct mount *mount;
-    char warnings[4096]; /* what opening has warned of */
+    const char *account; /* NULL: the cloud is asked */
+    struct mount *mount; /* NULL while it is not mounted */
 };
 
 /* Mounts a region that answers by the script; a change may take TIMEOUT_S, or 0 for one that no test
@@ -58,9 +58,12 @@ void region_open(void **state, struct region *region, const struct cloud_answer 
                  size_t count, int64_t timeout_s);
 void region_close(struct region *region);
 
-/* The same replica, mounted again; and once it is not mounted any more. */
-void region_mount_again(struct region *region);
+/* The end of the mount; the same replica mounted, as the fields of REGION say by now; both. */
+void region_unmount(struct region *region);
 void region_mount(struct region *region);
+void region_mount_again(struct region *region);
+/* It cannot be mounted: gives the errno, and why in ERROR. */
+int region_refuse(struct region *region, struct buffer *error);
 
 /* The row of the image ID of this account, or of the others. The lists must have been heard. */
 int64_t region_image(struct region *region, const char *id);

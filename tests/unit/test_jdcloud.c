@@ -187,7 +187,7 @@ static void age_journal(struct region *region, int64_t seconds)
     char sql[128];
 
     (void)snprintf(path, sizeof(path), "%s", region->mount->catalog->store.path);
-    mount_close(region->mount);
+    region_unmount(region);
     (void)snprintf(sql, sizeof(sql), "UPDATE journal SET at_ns = at_ns - %lld",
                    (long long)(seconds * SECOND_NS));
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
