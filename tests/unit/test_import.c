@@ -110,6 +110,14 @@ static void a_wrong_member_is_pointed_at(void **state)
     }
 }
 
+static void what_breaks_a_list_is_pointed_at(void **state)
+{
+    assert_wrong(state, "[" IMAGE("img-1", "") IMAGE("img-2", "") "]", NULL, "a.json:2:1: ",
+                 "broken JSON: a comma or ] must follow here, not {");
+    assert_wrong(state, "[" IMAGE("img-1", "") "\x7f]", NULL, "a.json:2:1: ",
+                 "broken JSON: a comma or ] must follow here, not byte 0x7f");
+}
+
 static void a_limit_below_what_is_shared_is_refused(void **state)
 {
     assert_wrong(state, "{\"registry\":1,\"limit\":1,\"snapshots\":\"any\"}", NULL,
@@ -259,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IMPORT_TEST(a_wrong_member_is_pointed_at),
+        IMPORT_TEST(what_breaks_a_list_is_pointed_at),
         IMPORT_TEST(a_limit_below_what_is_shared_is_refused),
         IMPORT_TEST(files_that_do_not_agree_are_refused),
         IMPORT_TEST(what_another_program_did_meanwhile_ends_the_import),

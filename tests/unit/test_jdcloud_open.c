@@ -46,7 +46,7 @@ static void a_region_has_a_name_that_can_be_one(void **state)
         CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
         region.options.region = names[i];
         assert_int_equal(region_refuse(&region, &error), -EINVAL);
-        assert_holds(buffer_text(&error), "cn-north-1");
+        assert_holds(buffer_text(&error), names[i][0] ? ": a region is " : "jdcloud: no region: ");
     }
     region_close(&region);
 }
