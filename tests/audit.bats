@@ -146,3 +146,9 @@ audit_is()
     sleep 1.1
     audit_is 1 "everyone: $CLOUD_RELEASED ($(name_of $CLOUD_RELEASED))" "unlisted: $CLOUD_GOLDEN (golden) carol"
 }
+
+@test "audit of a mount that dies between two looks says so, and exits with 3" {
+    new_mount
+    : >"$ALLOW"
+    assert_told_when_mount_dies 3 "$IMGSHARE" audit "$MNT" --allow "$ALLOW"
+}

@@ -119,12 +119,24 @@ assert "mysql-8.0" in "".join(root.itertext())
     assert_output ''
     # shellcheck disable=SC2154
     assert_equal "$stderr" 'imgshare: --svg needs the program dot; install the package graphviz'
-    # One that fails.
+    # One that fails, one that is killed, and one that may not be run.
     mkdir "$BATS_TEST_TMPDIR/bin"
     printf '#!/bin/sh\nexit 3\n' >"$BATS_TEST_TMPDIR/bin/dot"
     chmod +x "$BATS_TEST_TMPDIR/bin/dot"
     run -1 env "PATH=$BATS_TEST_TMPDIR/bin" "$IMGSHARE" graph --svg "$REGISTRY"
     assert_output 'imgshare: dot: exit status 3'
+    printf '#!/bin/sh\nkill -KILL $$\n' >"$BATS_TEST_TMPDIR/bin/dot"
+    run -1 env "PATH=$BATS_TEST_TMPDIR/bin" "$IMGSHARE" graph --svg "$REGISTRY"
+    assert_output 'imgshare: dot: ended by signal 9'
+    chmod -x "$BATS_TEST_TMPDIR/bin/dot"
+    run -1 env "PATH=$BATS_TEST_TMPDIR/bin" "$IMGSHARE" graph --svg "$REGISTRY"
+    assert_output 'imgshare: dot: Permission denied'
+}
+
+@test "graph of a mount that dies between two looks says so, and draws nothing" {
+    new_mount
+    assert_told_when_mount_dies 1 "$IMGSHARE" graph "$MNT"
+    assert_equal "$ANSWERS" ''
 }
 
 @test "graph of what is no registry and no mount" {

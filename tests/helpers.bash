@@ -450,6 +450,28 @@ as_nobody()
     ' bash "$BUILD" "$REGISTRY" "${MNT:-/none}" "$1" 3>&-
 }
 
+# assert_told_when_mount_dies STATUS CMD...: CMD, which looks into directories of a mount, exits with STATUS and says
+# why from whichever of them on there is no mount any more. Sets ANSWERS to what it prints all the same.
+assert_told_when_mount_dies()
+{
+    local wanted=$1 trace=$BATS_TEST_TMPDIR/trace call
+
+    shift
+    skip_if_sanitized 'leaks cannot be looked for under strace'
+    ANSWERS=
+    # Of each directory two calls: what is in it, and that there is no more.
+    for ((call = 1; ; call += 2)); do
+        run --separate-stderr strace -qq -o "$trace" -e trace=getdents64 \
+            -e "inject=getdents64:error=ENOTCONN:when=$call+" "$@"
+        grep -q INJECTED "$trace" || break
+        assert_equal "$status" "$wanted"
+        # shellcheck disable=SC2154
+        assert_regex "$stderr" 'Transport endpoint is not connected'
+        ANSWERS+=$output
+    done
+    [ "$call" -gt 5 ]
+}
+
 # without_fuse CMD...: runs CMD where there is no /dev/fuse. Only for root.
 without_fuse()
 {
