@@ -340,16 +340,6 @@ import_into()
 
 # --- progress, and the end ---
 
-@test "the progress bar is for a terminal only" {
-    import "$SAMPLE/images.json" >out 2>err
-    [ ! -s err ]
-    assert_equal "$(wc -l <out)" 1
-    refute grep $'\r' out
-    script -qec "'$IMGSHARE' import '$REGISTRY' '$SAMPLE/images.json'" /dev/null </dev/null >terminal
-    grep $'\r' terminal | grep -E 'reading|checking|storing'
-    grep 'imported 24 images' terminal
-}
-
 # big_file NUMBER: that many images in the file "big".
 big_file()
 {
@@ -381,6 +371,22 @@ import_part()
         flock "$LOCK_FD"
     done
     wait_for 60 lock_awaited
+}
+
+@test "the progress bar is for a terminal only" {
+    import "$SAMPLE/images.json" >out 2>err
+    [ ! -s err ]
+    assert_equal "$(wc -l <out)" 1
+    refute grep $'\r' out
+    script -qec "'$IMGSHARE' import '$REGISTRY' '$SAMPLE/images.json'" /dev/null </dev/null >terminal
+    grep $'\r' terminal | grep -E 'reading|checking|storing'
+    grep 'imported 24 images' terminal
+    # One that takes longer, from its first moment on; at the end the line is empty.
+    big_file 20000
+    script -qec "'$IMGSHARE' import '$REGISTRY' big" /dev/null </dev/null >terminal
+    tr '\r' '\n' <terminal >lines
+    grep -qE '^reading  \[#*-+\] +[0-9]+%  [0-9]+ images' lines
+    assert_equal "$(grep -n -B 1 '^.\[Kimported 20000 images' lines | wc -l)" 2
 }
 
 @test "a large import that is killed leaves a whole registry, and importing again completes it" {
