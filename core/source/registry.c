@@ -85,12 +85,6 @@ static void registry_refresh(struct source *source, struct refresh *refresh)
     refresh->done(refresh, 0);
 }
 
-static void registry_visit(struct source *source, struct view *view, struct refresh *refresh)
-{
-    (void)view;
-    registry_refresh(source, refresh);
-}
-
 static int registry_quota(struct source *source, struct view *view,
                           const struct view_record *record, int64_t *limit,
                           enum snapshot_policy *policy)
@@ -128,7 +122,6 @@ static void registry_close(struct source *source)
 static const struct source_ops registry_ops = {
     .describe = registry_describe,
     .refresh = registry_refresh,
-    .visit = registry_visit,
     .doubt = registry_doubt,
     .share = registry_change,
     .cancel = registry_change,

@@ -95,7 +95,8 @@ struct source_ops {
      * what the store has is as fresh as it can be had in a short time; of a name it may be asked
      * again. Its result is negative only where the store has never had anything to show there, or
      * nobody knows what became of the change of that name; or, with `named`, where any part of it
-     * was never heard of: then "no such name" must not be said. */
+     * was never heard of: then "no such name" must not be said. Of remote sources only: any other has
+     * all there is. */
     void (*visit)(struct source *source, struct view *view, struct refresh *refresh);
     /* Whether "not shared with PIN" and "shared" may be said of IMAGE now: 0, or why not (a negative
      * refusal/errno), or 1 where that is being found out, and visit() waits for it. *VALID_NS (may

@@ -490,6 +490,17 @@ static void a_call_that_the_tree_does_not_know_gets_its_own_refusal(void **state
     assert_string_equal(after, before);
 }
 
+static void a_registry_has_all_there_is(void **state)
+{
+    const struct refresh where = {.image = golden, .shares = true, .pin = "alice"};
+    int64_t valid_ns = 0;
+
+    (void)state;
+    assert_false(catalog_must_ask(me->catalog, &me->view, &where, "alice"));
+    assert_done(catalog_doubt(me->catalog, &me->view, golden, "alice", &valid_ns));
+    assert_true(valid_ns > 0);
+}
+
 static void a_store_that_cannot_be_written_is_a_read_only_mount(void **state)
 {
     const struct registry *registry = *state;
@@ -534,6 +545,7 @@ int main(void)
         CHANGE_TEST(a_process_in_a_recursive_delete_cancels_nothing_there),
         CHANGE_TEST(what_was_interrupted_before_it_began_is_not_begun),
         CHANGE_TEST(a_call_that_the_tree_does_not_know_gets_its_own_refusal),
+        CHANGE_TEST(a_registry_has_all_there_is),
         CHANGE_TEST(a_store_that_cannot_be_written_is_a_read_only_mount),
     };
 
