@@ -177,6 +177,35 @@ static void an_image_that_goes_meanwhile_is_gone_for_all_who_asked_about_it(void
     region_close(&region);
 }
 
+static void an_image_of_another_owner_is_another_image(void **state)
+{
+#define RECEIVED(owner)                                                                            \
+    {                                                                                              \
+        .body = "{\"requestId\":\"req-9\",\"result\":{\"images\":[{\"imageId\":\"img-3\","         \
+                "\"name\":\"x\","                                                                  \
+                "\"status\":\"ready\",\"ownerPin\":\"" owner "\"}],\"totalCount\":1}}",            \
+        .to = TO_SHARED                                                                            \
+    }
+    static const struct cloud_answer script[] = {{.body = REGION_PRIVATE, .to = TO_PRIVATE},
+                                                 RECEIVED("alice"),
+                                                 RECEIVED("alice"),
+                                                 RECEIVED("bob"),
+                                                 RECEIVED("owner")};
+    struct region region;
+
+    open_listed(state, &region, script, COUNT_OF(script));
+    int64_t of_alice = region_received(&region, "img-3");
+    assert_done(region_refresh(&region, (struct refresh){.image = 0}));
+    assert_int_equal(region_received(&region, "img-3"), of_alice);
+    assert_done(region_refresh(&region, (struct refresh){.image = 0}));
+    int64_t of_bob = region_received(&region, "img-3");
+    assert_true(of_bob > of_alice);
+    /* Nobody shares with himself: such a list is not believed, and takes nothing away. */
+    assert_done(region_refresh(&region, (struct refresh){.image = 0}));
+    assert_int_equal(region_received(&region, "img-3"), of_bob);
+    region_close(&region);
+}
+
 /* --- what the members say of changes --- */
 
 /* Makes all changes in the journal of the region, which is not mounted, so much older. */
@@ -415,6 +444,7 @@ int main(void)
         CLOUD_TEST(two_who_want_one_record_get_it_by_one_request),
         CLOUD_TEST(a_record_that_is_none_is_not_taken),
         CLOUD_TEST(an_image_that_goes_meanwhile_is_gone_for_all_who_asked_about_it),
+        CLOUD_TEST(an_image_of_another_owner_is_another_image),
         CLOUD_TEST(a_change_that_no_list_shows_in_time_was_not_made),
         CLOUD_TEST(a_list_lags_behind_a_change_for_a_bounded_time),
         CLOUD_TEST(while_a_change_is_on_its_way_what_was_before_may_be_said),

@@ -173,31 +173,65 @@ static void a_wait_ends_when_the_last_caller_has_gone(void **state)
     assert_int_equal(task_rows(state, "*"), 1);
 }
 
+/* Whoever is asked whether he has given up may come back with another job. */
+static struct task *asked_submits;
+
+static bool until_nobody_waits_and_submit(struct job *job)
+{
+    bool nobody = until_nobody_waits(job);
+
+    if (nobody && asked_submits)
+        writer_submit(task_writer, &STEAL(asked_submits)->job);
+    return nobody;
+}
+
+static atomic_int times_asked;
+
+static bool never_gives_up(struct job *job)
+{
+    (void)job;
+    atomic_fetch_add(&times_asked, 1);
+    return false;
+}
+
 static void who_is_not_waited_for_any_more_is_let_go_though_others_still_wait(void **state)
 {
     pid_t holder = start_holder(state, 60000);
     struct task first; /* of the batch that waits for the lock */
     struct task second;
     struct task queued; /* behind that batch */
+    struct task patient;
+    struct task next; /* when they have been asked */
+    struct task late; /* while they are asked */
     pthread_t thread;
 
     atomic_store(&nobody_waits, false);
     task_init(&first, "first", 0);
     task_init(&second, "second", 0);
     task_init(&queued, "queued", 0);
+    task_init(&patient, "patient", 0);
+    task_init(&next, "next", 0);
+    task_init(&late, "late", 0);
+    atomic_store(&times_asked, 0);
+    patient.job.given_up = never_gives_up;
     second.job.given_up = until_nobody_waits;
-    queued.job.given_up = until_nobody_waits;
+    queued.job.given_up = until_nobody_waits_and_submit;
+    asked_submits = &late;
     first.job.next = &second.job;
     assert_int_equal(pthread_create(&thread, NULL, submit_list, &first), 0);
     (void)usleep(200 * 1000);
     writer_submit(task_writer, &queued.job);
+    writer_submit(task_writer, &patient.job);
+    for (int waited = 0; waited < SOON_MS && atomic_load(&times_asked) < 2; waited++)
+        (void)usleep(1000);
+    writer_submit(task_writer, &next.job);
     assert_int_equal(first.dones + second.dones + queued.dones, 0);
     atomic_store(&nobody_waits, true);
     for (int waited = 0; waited < SOON_MS && second.dones + queued.dones < 2; waited++)
         (void)usleep(1000);
     assert_int_equal(second.dones, 1);
     assert_int_equal(queued.dones, 1);
-    assert_int_equal(first.dones, 0);
+    assert_int_equal(first.dones + patient.dones + next.dones + late.dones, 0);
     assert_refused(second.result, "interrupted");
     assert_refused(queued.result, "interrupted");
 
@@ -207,7 +241,15 @@ static void who_is_not_waited_for_any_more_is_let_go_though_others_still_wait(vo
     assert_int_equal(second.dones + queued.dones, 2);
     assert_int_equal(second.runs + queued.runs, 0);
     assert_done(first.result);
-    assert_int_equal(task_rows(state, "*"), 1);
+    assert_done(patient.result);
+    assert_done(next.result);
+    assert_done(late.result);
+    assert_int_equal(task_rows(state, "*"), 4);
+    /* In the order in which they came. */
+    assert_int_equal(registry_number(*state,
+                                     "SELECT group_concat(name, ' ') = 'first patient next late' "
+                                     "FROM (SELECT name FROM scratch ORDER BY rowid)"),
+                     1);
 }
 
 #define WRITER_TEST(name) cmocka_unit_test_setup_teardown(name, task_setup, task_teardown)
