@@ -139,6 +139,8 @@ static void lookup_done(struct refresh *refresh, int result)
         found = tree_lookup(call->mount, call->view, &call->inode, request->name, &node);
     if (found == -ENOENT && result < 0) { /* nobody knows */
         found = result;
+    } else if (found == -ENOENT && lookup_interrupted(refresh)) { /* nor waits for it */
+        found = -REFUSAL_INTERRUPTED;
     } else if (found == -ENOENT && request->refresh.pin &&
                catalog_must_ask(call->mount->catalog, call->view, &request->refresh,
                                 request->name)) { /* not yet */

@@ -191,32 +191,46 @@ requests_more()
     [ "$(requests_sent)" -gt "$1" ]
 }
 
-@test "after Ctrl-C the answer that is on its way is taken: nothing is left unsettled, and the kernel is told" {
+@test "after Ctrl-C the answer that is on its way is taken, and the kernel is told; until then it is unsettled" {
     # The list never shows what was made.
     tell set lag_ms=60000
     mount_read
-    tell fault shareImage delay ms=600 times=1
-    tell fault unShareImage delay ms=600 times=1
+    tell fault shareImage delay ms=900 times=1
+    tell fault unShareImage delay ms=900 times=1
     interrupted touch "$GOLDEN/alice"
+    assert_equal "$(status_of unsettled)" '1 change'
+    assert_event_has action=share pin=alice errno=EINTR unsettled=yes
     # Who asks for it waits for the answer.
     stat "$GOLDEN/alice"
-    [ -e "$WEB/bob" ]
     interrupted rm "$WEB/bob"
     wait_for 5 test ! -e "$WEB/bob"
     assert_equal "$(listed $CLOUD_GOLDEN)" alice
     assert_equal "$(listed $CLOUD_WEB)" alice
     assert_equal "$(status_of unsettled)" '0 changes'
     assert_equal "$(grep -c 'outcome=done settled=made request=' "$MNT/events")" 2
-    run ! grep -q 'unsettled=yes' "$MNT/events"
     assert_cloud_shares $CLOUD_GOLDEN alice
     assert_cloud_shares $CLOUD_WEB alice
+}
+
+@test "after Ctrl-C a refusal that is on its way is an event, and no answer to who asks for the same" {
+    mount_read
+    tell fault unShareImage error row=ip-forbidden times=1
+    run rm "$WEB/alice"
+    assert_failure 1
+    tell fault unShareImage delay ms=900 times=1
+    tell fault unShareImage error row=ip-forbidden times=1
+    interrupted rm "$WEB/alice"
+    rm "$WEB/alice"
+    assert_event_has action=cancel pin=alice errno=EACCES settled=not-made
+    assert_equal "$(status_of unsettled)" '0 changes'
+    assert_cloud_shares $CLOUD_WEB bob
 }
 
 @test "a shell that is interrupted while it shares, and tries again, shares once" {
     mount_read -o timeout=5
     tell fault shareImage delay ms=700
-    # Its child ends meanwhile.
-    bash -c 'sleep 0.3 & : >"$1"' bash "$GOLDEN/alice" 3>&-
+    # Its children end meanwhile.
+    bash -c 'sleep 0.3 & sleep 0.5 & : >"$1"' bash "$GOLDEN/alice" 3>&-
     assert_cloud_shares $CLOUD_GOLDEN alice
     assert_equal "$(requests_count shareImage)" 1
 }

@@ -300,8 +300,6 @@ void client_submit(struct client *client, struct call *call)
 {
     call->next = NULL;
     (void)pthread_mutex_lock(&client->lock);
-    call->cancelled = false;
-    call->recalled = false;
     bool ended = client->ended;
     if (ended) {
         client->outside++;

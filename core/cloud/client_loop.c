@@ -69,6 +69,8 @@ static void finish(struct transfer *transfer)
     {
         LOCK_SCOPE(&transfer->client->lock);
         call->raised = false;
+        call->cancelled = false;
+        call->recalled = false;
     }
     call->done(call, &reply);
     api_answer_dispose(&transfer->answer);
@@ -195,8 +197,10 @@ static enum turn take_in(struct client *client)
     (void)pthread_mutex_lock(&client->lock);
     struct call *calls = STEAL(client->inbox);
     client->inbox_end = &client->inbox;
-    for (struct call *call = calls; call; call = call->next)
+    for (struct call *call = calls; call; call = call->next) {
         call->priority = priority_of(call);
+        client->cancels = client->cancels || call->cancelled || call->recalled;
+    }
     (void)pthread_mutex_unlock(&client->lock);
 
     take_calls(client, calls);

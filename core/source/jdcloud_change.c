@@ -11,6 +11,9 @@
  * again, which is harmless while its caller waits. A refusal then says nothing of what was sent
  * before. In the end its row stays in the journal as unknown, its caller hears why, and whoever asks
  * for the members next finds out (jdcloud_members.c).
+ *
+ * A caller who is interrupted meanwhile is let go, with the row as unknown; the answer settles it all the
+ * same if it comes soon (jdcloud_tend.c).
  */
 #include "core/source/jdcloud_state.h"
 
@@ -92,13 +95,6 @@ static struct operation *take_joined(struct image_state *image, const struct ope
     return joined;
 }
 
-/* Whether its caller was let go while it was sent: he was told that it failed. */
-static bool is_let_go(struct operation *operation)
-{
-    LOCK_SCOPE(&operation->cloud->mutex);
-    return operation->let_go_ms > 0;
-}
-
 /* The end of the first of a queue. */
 static void finish(struct operation *operation, int result)
 {
@@ -106,19 +102,21 @@ static void finish(struct operation *operation, int result)
     struct image_state *image = operation->image;
     struct operation *joined = NULL;
     struct operation *next = NULL;
+    bool let_go = false;
 
     {
         LOCK_SCOPE(&cloud->mutex);
         image->first = operation->next;
         if (!image->first)
             image->last = &image->first;
-        if (operation->sends > 0 && result != -REFUSAL_INTERRUPTED)
+        let_go = operation->let_go_ms > 0;
+        /* What was not tried as often as for one who waits is no answer to others. */
+        if (operation->sends > 0 && result != -REFUSAL_INTERRUPTED && !(let_go && result < 0))
             joined = take_joined(image, operation);
         next = image->first;
         if (next)
             next->state = OPERATION_DECIDING;
     }
-    bool let_go = is_let_go(operation);
     answer(operation, result);
     while (joined) {
         struct operation *other = joined;
@@ -279,6 +277,20 @@ void jdcloud_unblock(struct jdcloud *cloud, int64_t row)
 
 /* --- settling --- */
 
+/* Whether its caller was let go while it was sent: he was told that it failed. */
+static bool is_let_go(struct operation *operation)
+{
+    LOCK_SCOPE(&operation->cloud->mutex);
+    return operation->let_go_ms > 0;
+}
+
+/* Whether it is written down already that nobody knows what became of it. */
+static bool is_noted(struct operation *operation)
+{
+    LOCK_SCOPE(&operation->cloud->mutex);
+    return operation->noted;
+}
+
 /* The words of the service about it, for the event. */
 static void describe_answer(const struct operation *operation, const char *before,
                             struct buffer *out)
@@ -317,6 +329,8 @@ static int settle_run(struct job *job, struct connection *connection, int64_t no
     if (result == 0)
         result =
             catalog_record_change(catalog, connection, own, image.id, now, buffer_text(&extra));
+    if (result == 0 && let_go)
+        result = jdcloud_count_unknown(operation->cloud, connection);
     if (result == 0 && own->action == CHANGE_CANCEL)
         guard_cancelled(&catalog->guard, own->caller.process, image.row, now);
     return result;
@@ -333,13 +347,27 @@ static void record_refused(struct operation *operation, struct connection *conne
                            operation->result, now, buffer_text(&extra));
 }
 
+/* The same of one of which is written down that nobody knows: an event in any case. */
+static int record_not_made(struct operation *operation, struct connection *connection, int64_t now)
+{
+    CLEANUP_BUFFER struct buffer extra = BUFFER_INIT(1024);
+    const struct change *own = &operation->own;
+
+    describe_answer(operation, " settled=not-made", &extra);
+    int result = jdcloud_record(operation->cloud, connection, own->verb, operation->id, own->name,
+                                operation->result, buffer_text(&extra), now);
+    return result < 0 ? result : jdcloud_count_unknown(operation->cloud, connection);
+}
+
 static int refuse_run(struct job *job, struct connection *connection, int64_t now)
 {
     struct operation *operation = of_job(job);
     int result = journal_remove(connection, operation->journal);
 
+    if (result == 0 && is_noted(operation))
+        return record_not_made(operation, connection, now);
     if (result == 0)
-        record_refused(operation, connection, is_let_go(operation) ? " settled=not-made" : "", now);
+        record_refused(operation, connection, "", now);
     return result;
 }
 
@@ -355,8 +383,12 @@ static void settle_done(struct job *job, int result)
         writer_submit(cloud->catalog->writer, &operation->job);
         return;
     }
-    if (result < 0)
+    if (result < 0) {
         catalog_note_error(cloud->catalog, result);
+        LOCK_SCOPE(&cloud->mutex);
+        cloud->unknown++;
+        cloud->unknown_ms = 0;
+    }
     if (operation->result == -REFUSAL_IMAGE_LIMIT)
         jdcloud_fetch_quota(cloud, operation->own.image, operation->id, true);
     if (operation->result == -REFUSAL_IMAGE_GONE) { /* the list will tell */
@@ -385,9 +417,11 @@ static int abandon_run(struct job *job, struct connection *connection, int64_t n
 
     if (result < 0)
         return result;
-    record_refused(operation, connection, " unsettled=yes", now);
-    jdcloud_remember_unsettled(operation->cloud, operation->journal, operation->result);
-    return 0;
+    if (!is_noted(operation)) {
+        record_refused(operation, connection, " unsettled=yes", now);
+        jdcloud_remember_unsettled(operation->cloud, operation->journal, operation->result);
+    }
+    return jdcloud_count_unknown(operation->cloud, connection);
 }
 
 static void abandon_done(struct job *job, int result)
@@ -399,7 +433,6 @@ static void abandon_done(struct job *job, int result)
         catalog_note_error(cloud->catalog, result);
     {
         LOCK_SCOPE(&cloud->mutex);
-        cloud->unknown++;
         cloud->unknown_ms = 0;
         jdcloud_wake(cloud);
     }

@@ -50,26 +50,33 @@ struct keeper {
 
 /* --- waiters --- */
 
-/* Takes those out of LIST whose time is up, at the END all. Under the mutex. */
-static void take_late(struct refresh **list, int64_t now, bool end, struct refresh **late)
+/* Those who wait no longer. */
+struct leaving {
+    struct refresh *interrupted;
+    struct refresh *late;
+};
+
+/* Takes those out of LIST who were interrupted, or whose time is up; at the END all. Under the mutex. */
+static void take_leaving(struct refresh **list, int64_t now, bool end, struct leaving *out)
 {
     for (struct refresh **at = list; *at;) {
         struct refresh *refresh = *at;
-        if (!end && refresh->deadline_ms > now &&
-            !(refresh->interrupted && refresh->interrupted(refresh))) {
+        bool interrupted = end || (refresh->interrupted && refresh->interrupted(refresh));
+        if (!interrupted && refresh->deadline_ms > now) {
             at = &refresh->next;
             continue;
         }
+        struct refresh **to = interrupted ? &out->interrupted : &out->late;
         *at = refresh->next;
-        refresh->next = *late;
-        *late = refresh;
+        refresh->next = *to;
+        *to = refresh;
     }
 }
 
 /* Lets those go who have waited long enough. Returns whether there are others. */
 static bool tend_waiters(struct jdcloud *cloud)
 {
-    struct refresh *late = NULL;
+    struct leaving leaving = {NULL, NULL};
     int64_t now = clock_now_ms();
     bool any = false;
     bool end = false;
@@ -77,24 +84,25 @@ static bool tend_waiters(struct jdcloud *cloud)
     {
         LOCK_SCOPE(&cloud->mutex);
         end = cloud->stopping;
-        take_late(&cloud->fill_waiters, now, end, &late);
-        take_late(&cloud->settle_waiters, now, end, &late);
+        take_leaving(&cloud->fill_waiters, now, end, &leaving);
+        take_leaving(&cloud->settle_waiters, now, end, &leaving);
         any = cloud->fill_waiters || cloud->settle_waiters;
         for (int i = 0; i < 2; i++) {
             struct listing *list = &cloud->lists[i];
-            take_late(&list->waiters, now, end, &late);
-            take_late(&list->next_waiters, now, end, &late);
+            take_leaving(&list->waiters, now, end, &leaving);
+            take_leaving(&list->next_waiters, now, end, &leaving);
             any = any || list->waiters || list->next_waiters || list->fetching;
         }
         for (size_t i = 0; i < IMAGE_BUCKETS; i++) {
             for (struct image_state *image = cloud->images[i]; image; image = image->chain) {
-                take_late(&image->waiters, now, end, &late);
-                take_late(&image->next_waiters, now, end, &late);
+                take_leaving(&image->waiters, now, end, &leaving);
+                take_leaving(&image->next_waiters, now, end, &leaving);
                 any = any || image->waiters || image->next_waiters || image->fetching;
             }
         }
     }
-    jdcloud_end(late, end ? -REFUSAL_INTERRUPTED : -REFUSAL_SERVICE_TIMEOUT);
+    jdcloud_end(leaving.interrupted, -REFUSAL_INTERRUPTED);
+    jdcloud_end(leaving.late, -REFUSAL_SERVICE_TIMEOUT);
     return any;
 }
 
@@ -363,7 +371,8 @@ static void tend_unknown(struct keeper *keeper)
         for (int i = 0; i < count; i++) {
             struct write_image image = {0};
             after = entries[i].row;
-            if (entries[i].state == JOURNAL_UNKNOWN &&
+            if (entries[i].state != JOURNAL_DONE &&
+                !jdcloud_is_under_way(cloud, entries[i].image, entries[i].row) &&
                 write_image(&keeper->view.connection, entries[i].image, &image) == 0)
                 jdcloud_fetch_members(cloud, image.row, image.id, CALL_SOON, false, false, NULL);
         }

@@ -73,6 +73,7 @@ struct operation {
     struct image_state *image;
     struct change *change; /* under the mutex: the caller's; NULL once it was answered */
     int64_t let_go_ms;     /* under the mutex: when its caller was, by a signal; 0 = he waits */
+    bool noted;            /* under the mutex: that is in the journal and the log */
     enum operation_state state; /* under the mutex */
     struct change own;          /* a copy, for decisions and events */
     struct job job;
@@ -257,8 +258,9 @@ void jdcloud_unblock(struct jdcloud *cloud, int64_t row);
 void jdcloud_remember_unsettled(struct jdcloud *cloud, int64_t journal, int why);
 /* Forgets all of that. Under the mutex. */
 void jdcloud_forget_unsettled(struct jdcloud *cloud);
-/* Whether the change of image ROW in the journal's row JOURNAL is on its way at this moment: its own
- * answer settles it. Without the mutex. */
+/* The change of image ROW in the journal's row JOURNAL, if it is on its way at this moment: its own
+ * answer settles it; NULL. Under the mutex; and whether there is one, without it. */
+struct operation *jdcloud_find_change(struct jdcloud *cloud, int64_t row, int64_t journal);
 bool jdcloud_is_under_way(struct jdcloud *cloud, int64_t row, int64_t journal);
 /* What may be said of PIN of image ROW where its last change has no answer: nothing, until it is
  * settled. Who has heard why there is none hears the same again; who has not (he was interrupted, or

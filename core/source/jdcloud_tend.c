@@ -7,7 +7,11 @@
 #include "core/source/jdcloud_state.h"
 
 #include "core/base/clock.h"
+#include "core/base/container.h"
 #include "core/rules/refusal.h"
+#include "core/store/replica.h"
+
+#include <stdlib.h>
 
 /* So long the answer to a change is waited for whose caller was interrupted. As a rule it is on its way,
  * and then nothing is left unsettled; where the service does not answer the members are asked soon. */
@@ -85,18 +89,74 @@ static void tend(struct tending *tending)
     }
 }
 
-/* Lets the caller of IMAGE's change go if he was interrupted while there is a call for it, whose end is
- * not far. Returns the change if he is to hear so. Under the mutex: an operation in these states is
- * there, and its call's end needs the mutex to take it out of them. */
-static struct change *tend_call(struct image_state *image, int64_t now)
+/* A caller who was interrupted while his change was with the cloud, on his way to hear so: first it is
+ * written down that nobody knows what becomes of it. */
+struct leaver {
+    struct job job;
+    struct jdcloud *cloud;
+    struct change *change;
+    int64_t journal;
+};
+
+static int leave_run(struct job *job, struct connection *connection, int64_t now)
+{
+    const struct leaver *leaver = CONTAINER_OF(job, struct leaver, job);
+    struct jdcloud *cloud = leaver->cloud;
+
+    {
+        LOCK_SCOPE(&cloud->mutex);
+        struct operation *operation =
+            jdcloud_find_change(cloud, leaver->change->image, leaver->journal);
+        /* It may be known by now; and the row another's. */
+        if (!operation || operation->let_go_ms == 0 || operation->noted)
+            return 1;
+        operation->noted = true;
+    }
+    int result = journal_set(connection, leaver->journal, JOURNAL_UNKNOWN, now);
+    if (result < 0)
+        return result;
+    catalog_record_refused(cloud->catalog, connection, leaver->change, -REFUSAL_INTERRUPTED, now,
+                           " unsettled=yes");
+    return jdcloud_count_unknown(cloud, connection);
+}
+
+static void leave_done(struct job *job, int result)
+{
+    struct leaver *leaver = CONTAINER_OF(job, struct leaver, job);
+
+    if (result < 0)
+        catalog_note_error(leaver->cloud->catalog, result);
+    leaver->change->done(leaver->change, -REFUSAL_INTERRUPTED);
+    free(leaver);
+}
+
+/* Without memory he hears it at once, and the journal says that it was sent. */
+static void leave(struct jdcloud *cloud, const struct leaver *found)
+{
+    struct leaver *leaver = malloc(sizeof(*leaver));
+
+    if (!leaver) {
+        found->change->done(found->change, -REFUSAL_INTERRUPTED);
+        return;
+    }
+    *leaver = *found;
+    leaver->cloud = cloud;
+    leaver->job = (struct job){.lazy = true, .run = leave_run, .done = leave_done};
+    writer_submit(cloud->catalog->writer, &leaver->job);
+}
+
+/* Finds out in LEAVER whether the caller of IMAGE's change is to be let go: he was interrupted while
+ * there is a call for it, which itself goes on for a moment. Under the mutex: an operation in these
+ * states is there, and its call's end needs the mutex to take it out of them. */
+static void tend_call(struct image_state *image, int64_t now, struct leaver *leaver)
 {
     struct operation *first = image->first;
     struct client *client = image->cloud->client;
     bool called = first && (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
-    struct change *change = NULL;
 
     if (called && is_interrupted(first->change)) {
-        change = STEAL(first->change);
+        leaver->change = STEAL(first->change);
+        leaver->journal = first->journal;
         first->let_go_ms = now;
     }
     if (called && first->let_go_ms > 0) {
@@ -105,25 +165,24 @@ static struct change *tend_call(struct image_state *image, int64_t now)
         else
             client_cancel(client, &first->call);
     }
-    return change;
 }
 
 /* The same for all images of a bucket. Without the mutex. */
 static void tend_calls(struct jdcloud *cloud, size_t bucket)
 {
-    struct change *change = NULL;
+    struct leaver leaver = {.change = NULL};
 
     do {
+        leaver.change = NULL;
         {
             LOCK_SCOPE(&cloud->mutex);
-            change = NULL;
-            for (struct image_state *image = cloud->images[bucket]; image && !change;
+            for (struct image_state *image = cloud->images[bucket]; image && !leaver.change;
                  image = image->chain)
-                change = tend_call(image, clock_now_ms());
+                tend_call(image, clock_now_ms(), &leaver);
         }
-        if (change)
-            change->done(change, -REFUSAL_INTERRUPTED);
-    } while (change);
+        if (leaver.change)
+            leave(cloud, &leaver);
+    } while (leaver.change);
 }
 
 bool jdcloud_tend_changes(struct jdcloud *cloud)

@@ -6,6 +6,7 @@
 #include "core/rules/refusal.h"
 #include "core/store/replica.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* Why the caller of a change was told that nobody knows what became of it. */
@@ -46,8 +47,7 @@ static int why_unsettled(const struct jdcloud *cloud, int64_t journal)
     return unsettled ? unsettled->why : 0;
 }
 
-/* The change of image ROW in the journal's row JOURNAL, if it is on its way; NULL. Under the mutex. */
-static const struct operation *find_under_way(struct jdcloud *cloud, int64_t row, int64_t journal)
+struct operation *jdcloud_find_change(struct jdcloud *cloud, int64_t row, int64_t journal)
 {
     const struct image_state *image = jdcloud_find(cloud, row);
 
@@ -57,10 +57,11 @@ static const struct operation *find_under_way(struct jdcloud *cloud, int64_t row
 bool jdcloud_is_under_way(struct jdcloud *cloud, int64_t row, int64_t journal)
 {
     LOCK_SCOPE(&cloud->mutex);
-    return find_under_way(cloud, row, journal) != NULL;
+    return jdcloud_find_change(cloud, row, journal) != NULL;
 }
 
-int jdcloud_doubt_change(struct jdcloud *cloud, struct view *view, int64_t row, const char *pin)
+/* As jdcloud_doubt_change(); -EAGAIN where the change has ended after the journal was read. */
+static int doubt_once(struct jdcloud *cloud, struct view *view, int64_t row, const char *pin)
 {
     struct journal_entry entry;
     int result = journal_find(&view->connection, row, pin, &entry);
@@ -68,11 +69,22 @@ int jdcloud_doubt_change(struct jdcloud *cloud, struct view *view, int64_t row, 
     if (result <= 0)
         return result;
     LOCK_SCOPE(&cloud->mutex);
-    const struct operation *operation = find_under_way(cloud, row, entry.row);
-    if (entry.state == JOURNAL_SENT && operation && operation->let_go_ms == 0)
+    bool under_way = jdcloud_find_change(cloud, row, entry.row) != NULL;
+    if (entry.state == JOURNAL_SENT && under_way)
         return 0; /* its caller has not heard yet: what was before him may be said */
-    int why = why_unsettled(cloud, entry.row);
+    if (entry.state == JOURNAL_SENT)
+        return -EAGAIN;
+    int why = under_way ? 0 : why_unsettled(cloud, entry.row);
     if (why < 0 && why != -REFUSAL_INTERRUPTED)
         return why;
     return cloud->away < 0 ? cloud->away : 1;
+}
+
+int jdcloud_doubt_change(struct jdcloud *cloud, struct view *view, int64_t row, const char *pin)
+{
+    int result = doubt_once(cloud, view, row, pin);
+
+    if (result == -EAGAIN)
+        result = doubt_once(cloud, view, row, pin);
+    return result == -EAGAIN ? 1 : result; /* the store could not take what became of it */
 }
