@@ -248,6 +248,70 @@ static void who_waits_for_an_unknown_outcome_waits_until_his_deadline(void **sta
     region_close(&region);
 }
 
+/* --- changes behind one whose caller was interrupted --- */
+
+#define BUSY                                                                                       \
+    "{\"requestId\":\"req-8\",\"error\":{\"code\":409,\"status\":\"ABORTED\","                     \
+    "\"message\":\"The image 'img-1' is busy\"}}"
+
+/* Shares IMAGE with alice, and is interrupted when that was sent. */
+static void share_interrupted(struct region *region, int64_t image)
+{
+    struct request request = request_of(CHANGE_SHARE, image, "alice");
+
+    atomic_store(&interrupted, false);
+    request.change.interrupted = is_interrupted;
+    request_begin(region->mount, &request);
+    cloud_server_wait_for(region->server, TO_SHARE, 1);
+    atomic_store(&interrupted, true);
+    assert_refused(request_end(&request), "interrupted");
+}
+
+static void the_answer_to_who_was_interrupted_is_that_of_who_asks_again(void **state)
+{
+    static const struct cloud_answer script[] = {
+        REGION_LISTS, {.body = REGION_DONE, .to = TO_SHARE, .way = CLOUD_HANG}};
+    struct region region;
+    int64_t image = open_listed(state, &region, script, COUNT_OF(script), 0);
+    struct request again = request_of(CHANGE_SHARE, image, "alice");
+
+    share_interrupted(&region, image);
+    assert_holds(region_status(&region), "unsettled: 1 change\n");
+    request_begin(region.mount, &again);
+    cloud_server_release(region.server);
+    assert_done(request_end(&again));
+    assert_int_equal(cloud_server_asked(region.server, TO_SHARE), 1);
+    assert_string_equal(mount_pins(region.mount, image), "alice");
+    assert_lacks(region_status(&region), "unsettled: 1 change\n");
+    assert_holds(mount_events(region.mount), " errno=EINTR");
+    assert_holds(mount_events(region.mount), " unsettled=yes");
+    assert_holds(mount_events(region.mount), " settled=made");
+    region_close(&region);
+}
+
+/* Busy is tried again for those who wait. */
+static void a_refusal_of_who_was_interrupted_is_nobody_elses(void **state)
+{
+    static const struct cloud_answer script[] = {
+        REGION_LISTS,
+        {.status = 409, .body = BUSY, .to = TO_SHARE, .way = CLOUD_HANG},
+        {.body = REGION_DONE, .to = TO_SHARE}};
+    struct region region;
+    int64_t image = open_listed(state, &region, script, COUNT_OF(script), 0);
+    struct request again = request_of(CHANGE_SHARE, image, "alice");
+
+    share_interrupted(&region, image);
+    request_begin(region.mount, &again);
+    cloud_server_release(region.server);
+    assert_done(request_end(&again));
+    assert_int_equal(cloud_server_asked(region.server, TO_SHARE), 2);
+    assert_string_equal(mount_pins(region.mount, image), "alice");
+    assert_lacks(region_status(&region), "unsettled: 1 change\n");
+    assert_holds(mount_events(region.mount), " errno=EBUSY");
+    assert_holds(mount_events(region.mount), " settled=not-made");
+    region_close(&region);
+}
+
 /* --- the end of a mount --- */
 
 static void at_the_end_of_a_mount_nobody_is_left_waiting(void **state)
@@ -292,6 +356,8 @@ int main(void)
         QUEUE_TEST(what_follows_a_change_of_unknown_outcome_waits_for_it),
         QUEUE_TEST(who_waits_for_an_unknown_outcome_can_be_interrupted),
         QUEUE_TEST(who_waits_for_an_unknown_outcome_waits_until_his_deadline),
+        QUEUE_TEST(the_answer_to_who_was_interrupted_is_that_of_who_asks_again),
+        QUEUE_TEST(a_refusal_of_who_was_interrupted_is_nobody_elses),
         QUEUE_TEST(at_the_end_of_a_mount_nobody_is_left_waiting),
     };
 
