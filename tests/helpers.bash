@@ -460,12 +460,12 @@ assert_told_when_mount_dies()
     skip_if_sanitized 'leaks cannot be looked for under strace'
     ANSWERS=
     # Of each directory two calls: what is in it, and that there is no more.
+    # shellcheck disable=SC2154
     for ((call = 1; ; call += 2)); do
         run --separate-stderr strace -qq -o "$trace" -e trace=getdents64 \
             -e "inject=getdents64:error=ENOTCONN:when=$call+" "$@"
         grep -q INJECTED "$trace" || break
         assert_equal "$status" "$wanted"
-        # shellcheck disable=SC2154
         assert_regex "$stderr" 'Transport endpoint is not connected'
         ANSWERS+=$output
     done

@@ -112,10 +112,10 @@ static void a_wrong_member_is_pointed_at(void **state)
 
 static void what_breaks_a_list_is_pointed_at(void **state)
 {
-    assert_wrong(state, "[" IMAGE("img-1", "") IMAGE("img-2", "") "]", NULL, "a.json:2:1: ",
-                 "broken JSON: a comma or ] must follow here, not {");
-    assert_wrong(state, "[" IMAGE("img-1", "") "\x7f]", NULL, "a.json:2:1: ",
-                 "broken JSON: a comma or ] must follow here, not byte 0x7f");
+    assert_wrong(state, "[" IMAGE("img-1", "") IMAGE("img-2", "") "]", NULL,
+                 "a.json:2:1: ", "broken JSON: a comma or ] must follow here, not {");
+    assert_wrong(state, "[" IMAGE("img-1", "") "\x7f]", NULL,
+                 "a.json:2:1: ", "broken JSON: a comma or ] must follow here, not byte 0x7f");
 }
 
 static void a_limit_below_what_is_shared_is_refused(void **state)
