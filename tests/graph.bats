@@ -66,6 +66,18 @@ nodes_drawn()
     [ "$(nodes_drawn)" -gt 10 ]
 }
 
+@test "graph of a mount whose path has blanks and a backslash, which the kernel's list of mounts escapes" {
+    new_mount
+    bound=$BATS_TEST_TMPDIR/$'a b\\c\td'
+    mkdir "$bound"
+    mount --bind "$MNT" "$bound" || skip 'nothing can be bound here'
+    DOT=$("$IMGSHARE" graph "$bound")
+    umount "$bound"
+    assert_arrow mysql-8.0 alice
+    run -1 "$IMGSHARE" graph "$bound"
+    assert_output --partial 'not inside a mount of imgsharefs'
+}
+
 @test "graph of a mount: ids that begin alike, and go on with any letter" {
     new_registry
     for id in img-m5s0abcd29é img-m5s0abcd29-1 img-m5s0abcd2; do
