@@ -62,6 +62,28 @@ plus()
     assert_output ''
 }
 
+@test "undo --since says so where the log does not go back as far" {
+    rm "$MNT/private/$IMG_MYSQL/shares/bob"
+    run -2 --separate-stderr "$IMGSHARE" undo "$MNT" --since 1h
+    # shellcheck disable=SC2154
+    assert_equal "$stderr" ''
+    unmount "$MNT"
+    # As many lines as are kept, all of this moment.
+    sqlite3 "$REGISTRY" "
+        CREATE TEMP TABLE last AS SELECT event.account, at_ns, line, length(CAST(line AS BLOB)) AS size,
+            events_end AS end FROM event JOIN account ON account.id = event.account WHERE pin = 'jcloud-demo'
+            ORDER BY start DESC LIMIT 1;
+        WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+            INSERT INTO event SELECT account, end + i * size, at_ns, line FROM last CROSS JOIN n;
+        UPDATE account SET events_end = events_end + 10000 * (SELECT size FROM last)
+            WHERE id = (SELECT account FROM last);"
+    mount_registry
+    first=$(head -n 1 "$MNT/events" | sed -E 's/^time=([^ ]*) .*/\1/')
+    run -2 --separate-stderr "$IMGSHARE" undo "$MNT" --since 1h
+    assert_output "$(plus $IMG_MYSQL "$NAME" bob)"
+    assert_regex "$stderr" "the log of events begins at ${first%.*}[^ ]*; what was before is not in it"
+}
+
 @test "undo says what cannot be undone, and does the rest" {
     rm "$MNT/private/$IMG_MYSQL/shares/"{alice,bob}
     rm "$MNT/private/$IMG_FULL/shares/alice"
