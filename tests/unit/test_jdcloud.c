@@ -365,7 +365,7 @@ static void an_outcome_that_nobody_knows_is_in_doubt_whatever_the_store_says(voi
         REGION_LISTS,
         {.status = 500, .body = REGION_FAILED, .to = TO_SHARE},
         {.status = 403, .body = REGION_FORBIDDEN, .to = TO_MEMBERS},
-        {.body = REGION_MEMBERS("\"alice\""), .to = TO_MEMBERS}};
+        {.body = REGION_MEMBERS("\"alice\""), .to = TO_MEMBERS, .way = CLOUD_HANG}};
     struct region region;
 
     open_listed(state, &region, script, COUNT_OF(script));
@@ -378,6 +378,7 @@ static void an_outcome_that_nobody_knows_is_in_doubt_whatever_the_store_says(voi
     let_commits_fail(0, 0);
     assert_true(
         catalog_must_ask(region.mount->catalog, &region.mount->view, &about_alice, "alice"));
+    cloud_server_release(region.server);
     assert_done(region_refresh(&region, shares));
     assert_false(
         catalog_must_ask(region.mount->catalog, &region.mount->view, &about_alice, "alice"));
