@@ -71,8 +71,9 @@ nodes_drawn()
     bound=$BATS_TEST_TMPDIR/$'a b\\c\td'
     mkdir "$bound"
     mount --bind "$MNT" "$bound" || skip 'nothing can be bound here'
-    DOT=$("$IMGSHARE" graph "$bound")
+    run --separate-stderr "$IMGSHARE" graph "$bound"
     umount "$bound"
+    DOT=$output
     assert_arrow mysql-8.0 alice
     run -1 "$IMGSHARE" graph "$bound"
     assert_output --partial 'not inside a mount of imgsharefs'
