@@ -371,6 +371,15 @@ static int refuse_run(struct job *job, struct connection *connection, int64_t no
     return result;
 }
 
+/* The store could not take what became of a change, with RESULT: the members will be asked. */
+static void note_loss(struct jdcloud *cloud, int result)
+{
+    catalog_note_error(cloud->catalog, result);
+    LOCK_SCOPE(&cloud->mutex);
+    cloud->unknown++;
+    cloud->unknown_ms = 0;
+}
+
 static void settle_done(struct job *job, int result)
 {
     struct operation *operation = of_job(job);
@@ -383,12 +392,8 @@ static void settle_done(struct job *job, int result)
         writer_submit(cloud->catalog->writer, &operation->job);
         return;
     }
-    if (result < 0) {
-        catalog_note_error(cloud->catalog, result);
-        LOCK_SCOPE(&cloud->mutex);
-        cloud->unknown++;
-        cloud->unknown_ms = 0;
-    }
+    if (result < 0)
+        note_loss(cloud, result);
     if (operation->result == -REFUSAL_IMAGE_LIMIT)
         jdcloud_fetch_quota(cloud, operation->own.image, operation->id, true);
     if (operation->result == -REFUSAL_IMAGE_GONE) { /* the list will tell */
@@ -430,7 +435,7 @@ static void abandon_done(struct job *job, int result)
     struct jdcloud *cloud = operation->cloud;
 
     if (result < 0)
-        catalog_note_error(cloud->catalog, result);
+        note_loss(cloud, result);
     {
         LOCK_SCOPE(&cloud->mutex);
         cloud->unknown_ms = 0;
