@@ -1,6 +1,7 @@
 /* Requests and results of the API: see the header. */
 #include "core/cloud/api.h"
 
+#include "core/base/text.h"
 #include "core/cloud/sign.h"
 #include "core/rules/refusal.h"
 
@@ -134,14 +135,12 @@ static int change(struct call *call, enum call_operation operation, const char *
 {
     CLEANUP_BUFFER struct buffer path = BUFFER_INIT(ADDRESS_MAX);
     CLEANUP_BUFFER struct buffer none = BUFFER_INIT(0);
-    json_t *text = json_string(pin);
 
     add_image(&path, region, image);
     buffer_puts(&path, verb);
     int result = question(call, operation, "vm", &path, &none);
-    if (!text)
+    if (!text_is_utf8(pin, strlen(pin)))
         result = -EINVAL;
-    json_decref(text);
     if (result == 0) {
         call->body = pins_body(pin);
         call->pin = strdup(pin);

@@ -72,6 +72,24 @@ static void ids_and_pins_are_whatever_text(void **state)
     assert_null(call.path);
 }
 
+static void *no_memory(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+static void a_pin_that_memory_has_no_room_for_is_not_called_wrong(void **state)
+{
+    struct call call;
+
+    (void)state;
+    json_set_alloc_funcs(no_memory, free);
+    int result = api_unshare(&call, "r", "i", "alice");
+    json_set_alloc_funcs(malloc, free);
+    assert_int_equal(result, -ENOMEM);
+    assert_null(call.path);
+}
+
 static void an_address_that_no_gateway_takes_is_not_made(void **state)
 {
     struct call call;
@@ -549,6 +567,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_request_is_as_the_documents_have_it),
         cmocka_unit_test(ids_and_pins_are_whatever_text),
+        cmocka_unit_test(a_pin_that_memory_has_no_room_for_is_not_called_wrong),
         cmocka_unit_test(an_address_that_no_gateway_takes_is_not_made),
         cmocka_unit_test(each_error_of_the_documents_has_its_meaning),
         cmocka_unit_test(an_unknown_name_that_looks_like_a_mobile_number_is_told_so),
