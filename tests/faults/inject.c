@@ -9,7 +9,7 @@
  *   INJECT_CONTROL  the file that holds the page
  *   INJECT_PROGRAM  in which program; in any other the library does nothing
  */
-#include "inject.h"
+#include "path.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,7 +34,6 @@
 #include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include <unwind.h>
 
 #ifndef __x86_64__
 #error "the numbers and registers are those of x86_64"
@@ -43,84 +42,14 @@
 /* Nothing to do with the program's own names: it is in the same process. */
 static struct inject_control *control;
 
-/* --- call paths --- */
-
-/* Who has called, nearest first: of each frame the module, and the place in it, which no start moves. */
-struct path {
-    uint64_t hash;
-    unsigned near;
-    unsigned length;
-    struct {
-        const struct link_map *module;
-        uint64_t offset;
-    } frames[INJECT_FRAMES];
-};
-
-/* The path of a call in a signal's handler, or in an allocation, is found without either: the unwinder of
- * libgcc and the loader's table take no locks. But they are not asked to find a way out of themselves. */
-static _Thread_local bool finding __attribute__((tls_model("initial-exec")));
-
-static const struct link_map *own_module;
-
-static const struct link_map *module_of(uintptr_t at)
-{
-    struct dl_find_object object;
-
-    return _dl_find_object((void *)at, &object) == 0 ? object.dlfo_link_map : NULL;
-}
-
-static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *argument)
-{
-    struct path *path = argument;
-    uintptr_t at = _Unwind_GetIP(context);
-    const struct link_map *module = module_of(at);
-
-    if (!module || module == own_module)
-        return _URC_NO_REASON;
-    /* Libraries call themselves in ways without number. */
-    if (path->length >= path->near && *module->l_name)
-        return _URC_NO_REASON;
-    uint64_t offset = at - module->l_addr;
-    for (unsigned i = 0; i < path->length; i++) /* recursion is as long as it happens to be */
-        if (path->frames[i].offset == offset && path->frames[i].module == module)
-            return _URC_NO_REASON;
-    if (path->length == INJECT_FRAMES)
-        return _URC_END_OF_STACK;
-    path->frames[path->length].module = module;
-    path->frames[path->length++].offset = offset;
-    return _URC_NO_REASON;
-}
-
-/* FNV-1a. */
-static uint64_t hash_byte(uint64_t hash, unsigned byte)
-{
-    return (hash ^ byte) * 0x100000001b3;
-}
-
-static void find_path(struct path *path, unsigned near)
-{
-    path->near = near;
-    path->length = 0;
-    path->hash = 0xcbf29ce484222325;
-    if (finding)
-        return;
-    finding = true;
-    (void)_Unwind_Backtrace(add_frame, path);
-    finding = false;
-    for (unsigned i = 0; i < path->length; i++) {
-        for (const char *name = path->frames[i].module->l_name; *name; name++)
-            path->hash = hash_byte(path->hash, (unsigned char)*name);
-        for (unsigned shift = 0; shift < 32; shift += 8)
-            path->hash = hash_byte(path->hash, (path->frames[i].offset >> shift) & 0xff);
-    }
-}
+/* --- places --- */
 
 /* Counts a call at its place. */
 static void count(enum inject_group group)
 {
     struct path path;
 
-    find_path(&path, control->near);
+    path_find(&path, control->near);
     for (size_t probe = 0; probe < INJECT_PLACES; probe++) {
         struct inject_place *place =
             &control->places[(path.hash + (uint64_t)group + probe) % INJECT_PLACES];
@@ -162,7 +91,7 @@ static bool strikes(enum inject_group group)
     }
     if (control->group != group || atomic_load(&control->fired))
         return false;
-    find_path(&path, control->near);
+    path_find(&path, control->near);
     if (control->path && control->path != path.hash)
         return false;
     if (atomic_fetch_add(&control->met, 1) + 1 != control->nth)
@@ -479,8 +408,7 @@ static int main_watched(int argc, char **argv, char **environment)
 
     (void)unsetenv("LD_PRELOAD");
     (void)dl_iterate_phdr(find_program, NULL);
-    own_module = module_of((uintptr_t)main_watched);
-    find_path(&path, INJECT_FRAMES); /* what there is to be done the first time is done */
+    path_find(&path, INJECT_FRAMES); /* what there is to be done the first time is done */
     control = page;
     if (control && !filter_calls())
         _exit(99);
