@@ -249,12 +249,22 @@ int client_new(const struct client_options *options, struct buffer *error, struc
     return 0;
 }
 
+/* It writes to a socket. Who calls would wait for a wake that was lost until the thread wakes of itself. */
+#define WAKE_TRIES 8
+
+static void wake(struct client *client)
+{
+    for (int tries = 0; tries < WAKE_TRIES; tries++)
+        if (curl_multi_wakeup(client->multi) == CURLM_OK)
+            return;
+}
+
 void client_stop(struct client *client)
 {
     (void)pthread_mutex_lock(&client->lock);
     client->stopping = true;
     (void)pthread_mutex_unlock(&client->lock);
-    (void)curl_multi_wakeup(client->multi);
+    wake(client);
     (void)pthread_join(client->thread, NULL);
     client->started = false;
     LOCK_SCOPE(&client->lock);
@@ -311,7 +321,7 @@ void client_submit(struct client *client, struct call *call)
     if (ended)
         end_outside(client, call);
     else
-        (void)curl_multi_wakeup(client->multi);
+        wake(client);
 }
 
 /* Sets the MARK of a call, for the thread to see. */
@@ -321,7 +331,7 @@ static void mark(struct client *client, bool *mark)
     *mark = true;
     client->cancels = true;
     (void)pthread_mutex_unlock(&client->lock);
-    (void)curl_multi_wakeup(client->multi);
+    wake(client);
 }
 
 void client_cancel(struct client *client, struct call *call)
@@ -343,7 +353,7 @@ void client_raise(struct client *client, struct call *call, enum call_priority p
         client->raises = true;
     }
     (void)pthread_mutex_unlock(&client->lock);
-    (void)curl_multi_wakeup(client->multi);
+    wake(client);
 }
 
 void client_read_state(struct client *client, struct client_state *out)
