@@ -2,7 +2,11 @@
 #include "tests/unit/cloud.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
+#include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -26,6 +30,45 @@ static void a_question_is_answered_with_its_result(void **state)
     assert_string_equal(ask.message, "");
     assert_holds(cloud_server_request(cloud.server, 0),
                  "GET /v1/regions/cn-north-1/images/img-1/members HTTP/1.1\r\n");
+    cloud_close(&cloud);
+}
+
+static atomic_bool asleep;
+
+CURLMcode curl_multi_poll(CURLM *multi, struct curl_waitfd fds[], unsigned count, int timeout,
+                          int *ready)
+{
+    typeof(&curl_multi_poll) next = (typeof(next))dlsym(RTLD_NEXT, "curl_multi_poll");
+
+    atomic_store(&asleep, true);
+    CURLMcode code = next(multi, fds, count, timeout, ready);
+    atomic_store(&asleep, false);
+    return code;
+}
+
+/* Of libcurl's wakes so many fail. */
+static atomic_int wakes_lost;
+
+CURLMcode curl_multi_wakeup(CURLM *multi)
+{
+    typeof(&curl_multi_wakeup) next = (typeof(next))dlsym(RTLD_NEXT, "curl_multi_wakeup");
+
+    return atomic_fetch_sub(&wakes_lost, 1) > 0 ? CURLM_WAKEUP_FAILURE : next(multi);
+}
+
+static void a_wake_that_fails_keeps_nobody_waiting(void **state)
+{
+    static const struct cloud_answer script[] = {{.body = RESULT}, {.body = RESULT}};
+    struct cloud cloud;
+    struct ask ask;
+
+    (void)state;
+    cloud_open(&cloud, script, COUNT_OF(script));
+    assert_done(question(&cloud, &ask, LONG_MS));
+    while (!atomic_load(&asleep))
+        (void)sched_yield();
+    atomic_store(&wakes_lost, 1);
+    assert_done(question(&cloud, &ask, LONG_MS));
     cloud_close(&cloud);
 }
 
@@ -499,6 +542,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_answered_with_its_result),
+        cmocka_unit_test(a_wake_that_fails_keeps_nobody_waiting),
         cmocka_unit_test(a_change_is_signed_by_what_is_sent),
         cmocka_unit_test(the_token_of_a_temporary_key_is_sent_and_signed),
         cmocka_unit_test(connections_are_kept),
