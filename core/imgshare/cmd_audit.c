@@ -42,9 +42,9 @@ static void audit_dispose(struct audit *audit)
     buffer_dispose(&audit->error);
 }
 
-/* A finding: "KIND: ID (NAME) REST". Without a NAME it is left out. */
-static void found(struct audit *audit, const char *kind, const char *id, const char *name,
-                  const char *rest)
+/* A finding: "KIND: ID (NAME) REST". Without a NAME it is left out. 0 or -ENOMEM. */
+static int found(struct audit *audit, const char *kind, const char *id, const char *name,
+                 const char *rest)
 {
     CLEANUP_BUFFER struct buffer line = BUFFER_INIT(4 * MOUNT_TEXT_MAX);
 
@@ -57,8 +57,11 @@ static void found(struct audit *audit, const char *kind, const char *id, const c
     }
     buffer_puts(&line, *rest ? " " : "");
     text_escape(&line, rest);
+    if (buffer_failed(&line))
+        return -ENOMEM;
     (void)puts(buffer_text(&line));
     audit->findings++;
+    return 0;
 }
 
 /* Whether SCOPE/ID is gone meanwhile, so that nothing need be said of it. */
@@ -68,7 +71,8 @@ static bool is_gone(const struct audit *audit, const char *scope, const char *id
     struct stat status;
 
     buffer_printf(&path, "%s/%s", scope, id);
-    return fstatat(audit->reader.fd, buffer_text(&path), &status, 0) != 0 && errno == ENOENT;
+    return !buffer_failed(&path) &&
+           fstatat(audit->reader.fd, buffer_text(&path), &status, 0) != 0 && errno == ENOENT;
 }
 
 /* Reads SCOPE/ID/FILE into OUT. 0, or a negative errno with the audit's error set. */
@@ -101,11 +105,11 @@ static int audit_own(struct audit *audit, const char *id)
     if (result < 0)
         return mount_explain(&audit->reader, buffer_text(&path), result, &audit->error);
     if (strcmp(buffer_text(&exposure), "everyone") == 0)
-        found(audit, "everyone", id, buffer_text(&name), "");
-    for (size_t i = 0; i < pins.count; i++)
+        result = found(audit, "everyone", id, buffer_text(&name), "");
+    for (size_t i = 0; i < pins.count && result == 0; i++)
         if (!pin_list_has(audit->allow, pins.items[i]))
-            found(audit, "unlisted", id, buffer_text(&name), pins.items[i]);
-    return 0;
+            result = found(audit, "unlisted", id, buffer_text(&name), pins.items[i]);
+    return result;
 }
 
 static int audit_received(struct audit *audit, const char *id)
@@ -123,9 +127,7 @@ static int audit_received(struct audit *audit, const char *id)
         return result;
     bool good = audit->trust ? pin_list_has(audit->trust, buffer_text(&owner))
                              : strcmp(buffer_text(&trusted), "yes") == 0;
-    if (!good)
-        found(audit, "untrusted", id, buffer_text(&name), buffer_text(&owner));
-    return 0;
+    return good ? 0 : found(audit, "untrusted", id, buffer_text(&name), buffer_text(&owner));
 }
 
 /* All images of SCOPE, sorted. */
@@ -167,6 +169,8 @@ static int found_unsettled(const char *rest, void *context)
     for (const char *since = pin; since && (since = strstr(since, " since ")); since++)
         end = since;
     CLEANUP_FREE char *name = end && end > pin ? strndup(pin + 1, (size_t)(end - pin - 1)) : NULL;
+    if (!name && end && end > pin)
+        return -ENOMEM;
     if (name && pin_list_has(audit->allow, name))
         return 0;
     (void)printf("unsettled: %s\n", rest);

@@ -42,8 +42,8 @@ static int read_events(const struct mount_reader *reader, struct undo_log *log,
         return mount_explain(reader, "events", -errno, error);
     while (result == 0 && getline(&line, &size, file) >= 0)
         result = undo_read(log, line);
-    if (result == 0 && ferror(file))
-        result = -EIO;
+    if (result == 0 && !feof(file)) /* where memory runs out ferror() knows of nothing */
+        result = errno == ENOMEM ? -ENOMEM : -EIO;
     if (result == 0)
         result = undo_finish(log);
     if (result == -EINVAL) {
@@ -63,6 +63,8 @@ static int add_image(struct plan *plan, struct mount_reader *reader, const struc
     struct stat status;
 
     buffer_printf(&path, "private/%s", lost[0].image);
+    if (buffer_failed(&path))
+        return -ENOMEM;
     if (fstatat(reader->fd, buffer_text(&path), &status, 0) != 0 && errno == ENOENT) {
         CLEANUP_BUFFER struct buffer id = BUFFER_INIT(MOUNT_PATH_MAX);
         text_escape(&id, lost[0].image);

@@ -110,7 +110,7 @@ static int find_mount(const char *path, bool *ours, struct mount *out)
         *ours = strcmp(line.type, MOUNT_TYPE) == 0;
         result = take_line(&line, path, out);
     }
-    return result;
+    return result == 0 && !feof(file) ? -errno : result;
 }
 
 /* Where PATH leads. NULL with errno set where that cannot be known. */

@@ -89,9 +89,10 @@ int pin_list_scan(const char *path, pin_list_visit visit, void *context, struct 
         if (result < 0)
             return result;
     }
-    if (ferror(file)) {
-        buffer_printf(error, "%s: %s", path, strerror(errno));
-        return -EIO;
+    if (!feof(file)) { /* where memory runs out ferror() knows of nothing */
+        int failed = errno;
+        buffer_printf(error, "%s: %s", path, strerror(failed));
+        return failed == ENOMEM ? -ENOMEM : -EIO;
     }
     return 0;
 }
