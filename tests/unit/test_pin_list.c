@@ -4,6 +4,8 @@
 #include "tests/unit/support.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Reads TEXT as a list that must be good. */
@@ -54,6 +56,33 @@ static void pins_are_compared_byte_by_byte(void **state)
     assert_false(pin_list_has(list, "bobb"));
     assert_false(pin_list_has(list, ""));
     pin_list_free(list);
+}
+
+/* What getline() is made of: so many lines have room in memory. */
+static int lines_with_room = INT_MAX;
+
+ssize_t __getdelim(char **line, size_t *size, int end, FILE *file);
+
+ssize_t __getdelim(char **line, size_t *size, int end, FILE *file)
+{
+    if (lines_with_room-- > 0)
+        return getdelim(line, size, end, file);
+    errno = ENOMEM;
+    return -1;
+}
+
+static void a_line_that_memory_has_no_room_for_is_no_end(void **state)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(4096);
+    struct pin_list *list = NULL;
+    const char *path = registry_file(*state, "list", "bob\nalice\ncarol\n");
+
+    lines_with_room = 1;
+    int result = pin_list_read(path, &error, &list);
+    lines_with_room = INT_MAX;
+    assert_int_equal(result, -ENOMEM);
+    assert_null(list);
+    assert_holds(buffer_text(&error), path);
 }
 
 static void comments_and_empty_lines_are_passed_over(void **state)
@@ -210,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIST_TEST(one_pin_a_line),
         LIST_TEST(pins_are_compared_byte_by_byte),
+        LIST_TEST(a_line_that_memory_has_no_room_for_is_no_end),
         LIST_TEST(comments_and_empty_lines_are_passed_over),
         LIST_TEST(text_after_a_tab_is_a_label_for_people),
         LIST_TEST(files_of_other_systems_are_read_too),
