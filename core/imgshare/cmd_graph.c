@@ -124,6 +124,8 @@ static int make_graph(const char *path, struct mount_reader *reader, struct buff
         buffer_puts(&source, path);
     }
     if (result == 0)
+        result = buffer_failed(&source) ? -ENOMEM : 0;
+    if (result == 0)
         result = graph_print(&graph, buffer_text(&source), dot);
     if (result < 0 && error->length == 0)
         buffer_puts(error, strerrordesc_np(-result));

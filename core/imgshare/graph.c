@@ -91,7 +91,7 @@ static int count_image(struct graph_group *group, const struct graph_image *imag
 
     buffer_printf(&text, "%s (%s)", image->name, image->id);
     group->count++;
-    int result = names_add(examples, buffer_text(&text));
+    int result = buffer_failed(&text) ? -ENOMEM : names_add(examples, buffer_text(&text));
     names_sort(examples);
     if (examples->count > GRAPH_NAMES)
         free(examples->items[--examples->count]);
@@ -140,6 +140,7 @@ void graph_escape(struct buffer *out, const char *text)
     CLEANUP_BUFFER struct buffer safe = BUFFER_INIT(1 << 16);
 
     text_escape(&safe, text);
+    out->failed = out->failed || buffer_failed(&safe);
     for (const char *at = buffer_text(&safe); *at;) {
         size_t plain = strcspn(at, "\"\\");
         buffer_add(out, at, plain);
@@ -162,10 +163,11 @@ void graph_names(struct buffer *out, const struct names *names, int64_t count, s
         buffer_puts(out, "\\n...");
 }
 
-void graph_owner(struct buffer *out, size_t number, const char *label, bool self)
+void graph_owner(struct buffer *out, size_t number, const struct buffer *label, bool self)
 {
+    out->failed = out->failed || buffer_failed(label);
     buffer_printf(out, "  owner%zu [shape=ellipse fillcolor=\"#dce9f7\"%s label=\"%s\"]\n", number,
-                  self ? " penwidth=3" : "", label);
+                  self ? " penwidth=3" : "", buffer_text(label));
 }
 
 static int compare_pointers(const void *left, const void *right)

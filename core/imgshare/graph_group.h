@@ -34,6 +34,6 @@ void graph_names(struct buffer *out, const struct names *names, int64_t count, s
                  const char *what);
 
 /* Appends the node of an account that owns images; SELF: of the mounted one. */
-void graph_owner(struct buffer *out, size_t number, const char *label, bool self);
+void graph_owner(struct buffer *out, size_t number, const struct buffer *label, bool self);
 
 #endif

@@ -139,8 +139,7 @@ static void print_owners(const struct graph *graph, struct buffer *out)
             CLEANUP_BUFFER struct buffer label = BUFFER_INIT(1 << 16);
             owner++;
             graph_escape(&label, group->owner);
-            graph_owner(out, owner, buffer_text(&label),
-                        graph->self && strcmp(graph->self, group->owner) == 0);
+            graph_owner(out, owner, &label, graph->self && strcmp(graph->self, group->owner) == 0);
         }
         print_group(group, i + 1, graph->count > GRAPH_GROUPS / 3 ? 2 : GRAPH_NAMES, out);
         buffer_printf(out, "  owner%zu -> images%zu [arrowhead=none]\n", owner, i + 1);

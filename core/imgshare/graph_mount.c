@@ -46,7 +46,8 @@ static int read_values(const struct mount_reader *reader, const char *scope, con
         values->of[i] = (struct buffer)BUFFER_INIT(VALUE_MAX);
         buffer_clear(&path);
         buffer_printf(&path, "%s/%s/%s", scope, id, files[i]);
-        int result = mount_file(reader, buffer_text(&path), &values->of[i]);
+        int result =
+            buffer_failed(&path) ? -ENOMEM : mount_file(reader, buffer_text(&path), &values->of[i]);
         if (result == -ENOENT)
             return result;
         if (result < 0)
@@ -115,6 +116,8 @@ static int add_image(struct graph *graph, const struct mount_reader *reader, con
         .refused = buffer_text(&refused),
         .refused_error = buffer_text(&refused_error),
     };
+    if (buffer_failed(&obstacle) || buffer_failed(&refused) || buffer_failed(&refused_error))
+        return -ENOMEM;
     return graph_add(graph, &image);
 }
 
@@ -132,13 +135,13 @@ static int read_uses(const struct mount_reader *reader, struct names *uses, stru
         CLEANUP_NAMES struct names ids = {0};
         buffer_clear(&path);
         buffer_printf(&path, "by-account/%s", pins.items[i]);
-        result = mount_names(reader, buffer_text(&path), &ids);
+        result = buffer_failed(&path) ? -ENOMEM : mount_names(reader, buffer_text(&path), &ids);
         if (result == -ENOENT) /* has none any more */
             continue;
         for (size_t j = 0; result == 0 && j < ids.count; j++) {
             buffer_clear(&use);
             buffer_printf(&use, "%s/%s", ids.items[j], pins.items[i]);
-            result = names_add(uses, buffer_text(&use));
+            result = buffer_failed(&use) ? -ENOMEM : names_add(uses, buffer_text(&use));
         }
         if (result < 0)
             return mount_explain(reader, buffer_text(&path), result, error);

@@ -167,7 +167,7 @@ static void print_owner(const struct numbers *numbers, size_t place, struct buff
     add_number(&label, owned.blocked, "not shareable now");
     add_number(&label, owned.stale, "stale");
     add_number(&label, owned.refused, "refused");
-    graph_owner(out, place + 1, buffer_text(&label), graph->self && strcmp(graph->self, pin) == 0);
+    graph_owner(out, place + 1, &label, graph->self && strcmp(graph->self, pin) == 0);
 }
 
 /* Appends whose images the account of PLACE can use, if that is not one owner's only: those of the
