@@ -334,18 +334,25 @@ static void a_wait_that_would_end_after_the_deadline_is_not_begun(void **state)
     cloud_close(&cloud);
 }
 
-static void a_cancelled_call_ends_whether_it_was_sent_or_not(void **state)
+/* A client with one connection, on which SENT hangs; WAITING waits for it. */
+static void open_hanging(struct cloud *cloud, struct ask *sent, struct ask *waiting)
 {
     static const struct cloud_answer script[] = {{.body = SHARED, .way = CLOUD_HANG}};
+
+    cloud_open_with(cloud, script, 1, (struct client_options){.connections = 1});
+    share_submit(cloud, sent, LONG_MS);
+    cloud_server_wait(cloud->server, 1);
+    share_submit(cloud, waiting, LONG_MS);
+}
+
+static void a_cancelled_call_ends_whether_it_was_sent_or_not(void **state)
+{
     struct cloud cloud;
     struct ask sent;
     struct ask waiting;
 
     (void)state;
-    cloud_open_with(&cloud, script, 1, (struct client_options){.connections = 1});
-    share_submit(&cloud, &sent, LONG_MS);
-    cloud_server_wait(cloud.server, 1);
-    share_submit(&cloud, &waiting, LONG_MS);
+    open_hanging(&cloud, &sent, &waiting);
     client_cancel(cloud.client, &waiting.call);
     assert_refused(ask_wait(&waiting), "interrupted");
     assert_false(waiting.reply.unknown);
@@ -358,16 +365,12 @@ static void a_cancelled_call_ends_whether_it_was_sent_or_not(void **state)
 
 static void a_recalled_call_ends_unless_it_was_sent(void **state)
 {
-    static const struct cloud_answer script[] = {{.body = SHARED, .way = CLOUD_HANG}};
     struct cloud cloud;
     struct ask sent;
     struct ask waiting;
 
     (void)state;
-    cloud_open_with(&cloud, script, 1, (struct client_options){.connections = 1});
-    share_submit(&cloud, &sent, LONG_MS);
-    cloud_server_wait(cloud.server, 1);
-    share_submit(&cloud, &waiting, LONG_MS);
+    open_hanging(&cloud, &sent, &waiting);
     client_recall(cloud.client, &sent.call);
     client_recall(cloud.client, &waiting.call);
     assert_refused(ask_wait(&waiting), "interrupted");
