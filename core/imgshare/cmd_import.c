@@ -12,6 +12,9 @@
 /* Between two drawings of the bar. */
 #define BAR_MS 100
 
+/* Names of files, escaped: four times what the kernel takes as arguments (6 MiB). */
+#define NAMES_MAX (24UL << 20)
+
 struct bar {
     bool on;
     bool drawn;
@@ -79,27 +82,33 @@ static void begin_moving(void *context)
     command_hold_signals();
 }
 
-static void print_result(const struct import_result *result, const struct import_options *import)
+static void name_files(const struct import_options *import, struct buffer *names)
 {
-    CLEANUP_BUFFER struct buffer names = BUFFER_INIT(1 << 20);
-
     for (size_t i = 0; i < import->file_count; i++) {
-        buffer_puts(&names, i > 0 ? ", " : "");
-        text_escape(&names, import->files[i]);
+        buffer_puts(names, i > 0 ? ", " : "");
+        text_escape(names, import->files[i]);
     }
+}
+
+static void print_result(const struct import_result *result, const struct buffer *names)
+{
     (void)printf("imported %lld images (%lld new, %lld updated), %lld shares new, from %s\n",
                  (long long)result->images, (long long)result->added, (long long)result->updated,
-                 (long long)result->shares, buffer_text(&names));
+                 (long long)result->shares, buffer_text(names));
 }
 
 static int import(const char *path, const struct import_options *wanted)
 {
     CLEANUP_BUFFER struct buffer error = BUFFER_INIT(COMMAND_ERROR_MAX);
+    CLEANUP_BUFFER struct buffer names = BUFFER_INIT(NAMES_MAX);
     struct bar bar = {.on = isatty(STDERR_FILENO) == 1};
     struct import_options import = *wanted;
     struct import_result done = {0};
     struct store store = {0};
 
+    name_files(wanted, &names); /* what could not be said afterwards is not begun */
+    if (buffer_failed(&names))
+        return command_no_memory();
     if (store_open(path, &store, &error) < 0)
         return command_failed(&error);
     import.progress = draw;
@@ -111,7 +120,7 @@ static int import(const char *path, const struct import_options *wanted)
     clear(&bar);
     int status = result < 0 ? command_failed(&error) : STATUS_OK;
     if (result == 0)
-        print_result(&done, &import);
+        print_result(&done, &names);
     (void)fflush(stdout);
     command_release_signals();
     return status;
