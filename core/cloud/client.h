@@ -49,18 +49,17 @@ int client_new(const struct client_options *options, struct buffer *error,
  * that done() takes. */
 void client_submit(struct client *client, struct call *call);
 
-/* Ends CALL, which was made by api.h and is submitted now or soon, within a second: -REFUSAL_INTERRUPTED, unknown if a change had
- * been sent. Nothing happens where it has ended already: the caller makes sure that CALL still
- * exists. Any thread. */
+/* Ends CALL, which was made by api.h and is submitted now or soon, within a second:
+ * -REFUSAL_INTERRUPTED, unknown if a change had been sent. Nothing happens where it has ended already:
+ * the caller makes sure that CALL still exists. Any thread. */
 void client_cancel(struct client *client, struct call *call);
 
 /* Nobody waits for CALL any more, of which the same is true: what was not sent yet ends as by
  * client_cancel(); what was ends with its answer, and is not tried again. Any thread. */
 void client_recall(struct client *client, struct call *call);
 
-/* Lets CALL, of which the same is true, go on at PRIORITY from now on, if
- * its own is lower: somebody waits for it by now. As client_cancel() where it has ended. Any thread.
- */
+/* Lets CALL, of which the same is true, go on at PRIORITY from now on, if its own is lower: somebody
+ * waits for it by now. As client_cancel() where it has ended. Any thread. */
 void client_raise(struct client *client, struct call *call, enum call_priority priority);
 
 /* What has been measured, for the file status. */
