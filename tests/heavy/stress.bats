@@ -69,8 +69,9 @@ hammer()
     done
     command+=("$@" "$SECONDS_EACH" "${MNTS[@]}" -- "${PINS[@]}")
     if [ "$(id -u)" -eq 0 ]; then
+        # What others mount and unmount meanwhile is not held here.
         # shellcheck disable=SC2016
-        set -- unshare -m sh -c 'mount -t fusectl none /sys/fs/fuse/connections; exec "$@"' sh
+        set -- unshare -m --propagation slave sh -c 'mount -t fusectl none /sys/fs/fuse/connections; exec "$@"' sh
     else
         set --
     fi
