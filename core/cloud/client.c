@@ -165,6 +165,17 @@ static int check_files(const struct client_options *options, struct buffer *erro
     return 0;
 }
 
+/* It writes to a socket. Who calls would wait for a wake that was lost until the thread wakes of itself. */
+#define WAKE_TRIES 8
+
+static bool wake(struct client *client)
+{
+    for (int tries = 0; tries < WAKE_TRIES; tries++)
+        if (curl_multi_wakeup(client->multi) == CURLM_OK)
+            return true;
+    return false;
+}
+
 static int make_multi(struct client *client)
 {
     long most = client->connections;
@@ -183,7 +194,8 @@ static int make_multi(struct client *client)
      * and then forgets to hand over an answer that has come, until the call's deadline. */
     if (curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) != CURLM_OK)
         return -ENOMEM;
-    return 0;
+    /* Where libcurl had no socket for wakes it goes on without one. */
+    return wake(client) ? 0 : -ENOMEM;
 }
 
 /* The signals that end programs are for others. SIGPIPE is libcurl's, which must not ignore it for
@@ -249,22 +261,12 @@ int client_new(const struct client_options *options, struct buffer *error, struc
     return 0;
 }
 
-/* It writes to a socket. Who calls would wait for a wake that was lost until the thread wakes of itself. */
-#define WAKE_TRIES 8
-
-static void wake(struct client *client)
-{
-    for (int tries = 0; tries < WAKE_TRIES; tries++)
-        if (curl_multi_wakeup(client->multi) == CURLM_OK)
-            return;
-}
-
 void client_stop(struct client *client)
 {
     (void)pthread_mutex_lock(&client->lock);
     client->stopping = true;
     (void)pthread_mutex_unlock(&client->lock);
-    wake(client);
+    (void)wake(client);
     (void)pthread_join(client->thread, NULL);
     client->started = false;
     LOCK_SCOPE(&client->lock);
@@ -321,7 +323,7 @@ void client_submit(struct client *client, struct call *call)
     if (ended)
         end_outside(client, call);
     else
-        wake(client);
+        (void)wake(client);
 }
 
 /* Sets the MARK of a call, for the thread to see. */
@@ -331,7 +333,7 @@ static void mark(struct client *client, bool *mark)
     *mark = true;
     client->cancels = true;
     (void)pthread_mutex_unlock(&client->lock);
-    wake(client);
+    (void)wake(client);
 }
 
 void client_cancel(struct client *client, struct call *call)
@@ -353,7 +355,7 @@ void client_raise(struct client *client, struct call *call, enum call_priority p
         client->raises = true;
     }
     (void)pthread_mutex_unlock(&client->lock);
-    wake(client);
+    (void)wake(client);
 }
 
 void client_read_state(struct client *client, struct client_state *out)

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -70,6 +71,20 @@ static void a_wake_that_fails_keeps_nobody_waiting(void **state)
     atomic_store(&wakes_lost, 1);
     assert_done(question(&cloud, &ask, LONG_MS));
     cloud_close(&cloud);
+}
+
+static void a_client_that_nobody_can_wake_is_not_started(void **state)
+{
+    CLEANUP_BUFFER struct buffer error = BUFFER_INIT(512);
+    const struct client_options options = {.credentials = &cloud_credentials,
+                                           .region = "cn-north-1"};
+    struct client *client = NULL;
+
+    (void)state;
+    atomic_store(&wakes_lost, 100);
+    assert_int_equal(client_new(&options, &error, &client), -ENOMEM);
+    atomic_store(&wakes_lost, 0);
+    assert_holds(buffer_text(&error), "cannot be started");
 }
 
 /* What the service would compute from what it gets. */
@@ -546,6 +561,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_answered_with_its_result),
         cmocka_unit_test(a_wake_that_fails_keeps_nobody_waiting),
+        cmocka_unit_test(a_client_that_nobody_can_wake_is_not_started),
         cmocka_unit_test(a_change_is_signed_by_what_is_sent),
         cmocka_unit_test(the_token_of_a_temporary_key_is_sent_and_signed),
         cmocka_unit_test(connections_are_kept),
