@@ -174,9 +174,7 @@ static struct change *change_of_job(struct job *job)
 /* Whether the caller who would hear of the refusal has gone. */
 static bool other_given_up(struct job *job)
 {
-    struct change *change = change_of_job(job);
-
-    return change->interrupted && change->interrupted(change);
+    return change_is_interrupted(change_of_job(job));
 }
 
 static int other_run(struct job *job, struct connection *connection, int64_t now)

@@ -326,11 +326,11 @@ void client_submit(struct client *client, struct call *call)
         (void)wake(client);
 }
 
-/* Sets the MARK of a call, for the thread to see. */
-static void mark(struct client *client, bool *mark)
+/* Sets FLAG of a call, for the thread to see. */
+static void mark(struct client *client, bool *flag)
 {
     (void)pthread_mutex_lock(&client->lock);
-    *mark = true;
+    *flag = true;
     client->cancels = true;
     (void)pthread_mutex_unlock(&client->lock);
     (void)wake(client);

@@ -140,9 +140,8 @@ static bool is_given_up(struct operation *operation)
 {
     LOCK_SCOPE(&operation->cloud->mutex);
 
-    struct change *change = operation->change;
     return operation->cloud->stopping || operation->let_go_ms > 0 ||
-           (change && change->interrupted && change->interrupted(change));
+           change_is_interrupted(operation->change);
 }
 
 static bool job_given_up(struct job *job)

@@ -17,17 +17,12 @@
  * and then nothing is left unsettled; where the service does not answer the members are asked soon. */
 #define LET_GO_MS 1000
 
-static bool is_interrupted(struct change *change)
-{
-    return change && change->interrupted && change->interrupted(change);
-}
-
 /* Why OPERATION, which waits, must not wait any longer; 0 if it may. Under the mutex. */
 static int why_not_wait(const struct operation *operation, int64_t now)
 {
     struct jdcloud *cloud = operation->cloud;
 
-    if (cloud->stopping || is_interrupted(operation->change))
+    if (cloud->stopping || change_is_interrupted(operation->change))
         return -REFUSAL_INTERRUPTED;
     if (cloud->away < 0)
         return cloud->away;
@@ -68,7 +63,8 @@ static void tend_queue(struct image_state *image, int64_t now, struct tending *o
         out->first = first;
     }
     if (first && first->state == OPERATION_AGAIN &&
-        (now >= first->again_ms || image->cloud->stopping || is_interrupted(first->change))) {
+        (now >= first->again_ms || image->cloud->stopping ||
+         change_is_interrupted(first->change))) {
         first->state = OPERATION_DECIDING;
         first->due = out->first;
         out->first = first;
@@ -154,7 +150,7 @@ static void tend_call(struct image_state *image, int64_t now, struct leaver *lea
     struct client *client = image->cloud->client;
     bool called = first && (first->state == OPERATION_SENT || first->state == OPERATION_CHECKING);
 
-    if (called && is_interrupted(first->change)) {
+    if (called && change_is_interrupted(first->change)) {
         leaver->change = STEAL(first->change);
         leaver->journal = first->journal;
         first->let_go_ms = now;

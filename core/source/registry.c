@@ -15,9 +15,7 @@ static struct change *change_of_job(struct job *job)
 
 static bool change_given_up(struct job *job)
 {
-    struct change *change = change_of_job(job);
-
-    return change->interrupted && change->interrupted(change);
+    return change_is_interrupted(change_of_job(job));
 }
 
 /* The whole of a change: rules, share or cancel, event and feed, in the transaction at hand. */

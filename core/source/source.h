@@ -49,6 +49,12 @@ struct change {
     void (*done)(struct change *change, int result);
 };
 
+/* Whether the caller of CHANGE was interrupted; not that of NULL. */
+static inline bool change_is_interrupted(struct change *change)
+{
+    return change && change->interrupted && change->interrupted(change);
+}
+
 /* One wish to hear the news. */
 struct refresh {
     struct refresh *next; /* the source's */
